@@ -1,0 +1,5 @@
+"""`python -m feedback_assets`."""
+
+from feedback_assets.cli import main
+
+main()

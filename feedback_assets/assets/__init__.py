@@ -1,0 +1,1 @@
+"""The assets of a loop: each reads tables, calls the domain, writes tables, attaches metadata."""

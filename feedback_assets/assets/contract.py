@@ -1,0 +1,115 @@
+"""Whether stored data may be built upon; the checks and every downstream asset ask here."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import dagster as dg
+import duckdb
+
+from feedback_assets.assets.space import LoopSpace
+from feedback_assets.capture.contract import feedback_schema, prediction_schema
+from feedback_assets.capture.screen import failure_cases
+from feedback_assets.tables.connection import connect
+from feedback_assets.tables.table import Snapshot
+
+SHOWN_FAILURES = 20
+
+
+@dataclass(frozen=True)
+class ContractState:
+    """What is wrong with one table's partitions."""
+
+    rows: int
+    quarantined: int
+    problems: list[str] = field(default_factory=list)
+    failures: list[dict[str, str]] = field(default_factory=list)
+
+    @property
+    def holds(self) -> bool:
+        """Whether downstream assets may build on the data."""
+        return not self.problems
+
+
+def inspect(
+    space: LoopSpace,
+    con: duckdb.DuckDBPyConnection,
+    asset: str,
+    keys: Sequence[str],
+    snapshot: Snapshot | None = None,
+) -> ContractState:
+    """Look at stored partitions of `prediction_log` or `feedback_events` against the contract.
+
+    Args:
+        space: The loop.
+        con: A connection.
+        asset: Which of the two tables.
+        keys: Partitions to look at; those never materialized are passed over.
+        snapshot: The version to look at; the newest if absent.
+    """
+    snapshot = snapshot or space.table(asset).snapshot()
+    known = snapshot.partitions()
+    present = [key for key in keys if key in known]
+    refused = space.table(f"{asset}_quarantine").snapshot().partitions()
+    rows = {key: known[key].rows for key in present}
+    quarantined = {key: refused[key].rows for key in present if key in refused}
+    problems = [
+        f"{key}: {count:,} of {count + rows[key]:,} rows refused, "
+        f"more than {space.config.contract.max_quarantine_share:.0%} "
+        f"(contract.max_quarantine_share); see {space.name}.{asset}_quarantine"
+        for key, count in quarantined.items()
+        if count > space.config.contract.max_quarantine_share * (count + rows[key])
+    ]
+    failures = [
+        failure
+        for key in present
+        if rows[key]
+        for failure in _failures(space, con, asset, snapshot, key)
+    ]
+    problems += [
+        f"{f['partition']}: {f['column']} breaks {f['check']} in {f['failures']} rows"
+        for f in failures[:SHOWN_FAILURES]
+    ]
+    return ContractState(
+        sum(rows.values()), sum(quarantined.values()), problems, failures[:SHOWN_FAILURES]
+    )
+
+
+def _failures(
+    space: LoopSpace,
+    con: duckdb.DuckDBPyConnection,
+    asset: str,
+    snapshot: Snapshot,
+    key: str,
+) -> list[dict[str, str]]:
+    """Rows of one partition that break the contract; ids are unique within a partition."""
+    schema = prediction_schema if asset == "prediction_log" else feedback_schema
+    found = failure_cases(con, snapshot.relation([key]), schema(space.config), SHOWN_FAILURES)
+    return [
+        {"partition": key, **{str(name): str(value) for name, value in row.items()}}
+        for row in found.to_dict(orient="records")
+    ]
+
+
+def refuse_broken(space: LoopSpace, keys: Sequence[str], predictions: Snapshot) -> None:
+    """Look at the contract again before building on predictions.
+
+    A blocking check stops what is downstream in its own run only.
+
+    Raises:
+        dg.Failure: A partition was never materialized, or its contract does not hold.
+    """
+    missing = [key for key in keys if key not in predictions.partitions()]
+    if missing:
+        raise dg.Failure(
+            f"{space.name}.prediction_log was never materialized for {', '.join(missing[:5])}"
+            f"{' and more' if len(missing) > 5 else ''}: materialize it first",
+            allow_retries=False,
+        )
+    with connect(space.settings) as con:
+        state = inspect(space, con, "prediction_log", keys, predictions)
+    if not state.holds:
+        raise dg.Failure(
+            "the contract of prediction_log does not hold: " + "; ".join(state.problems[:5]),
+            metadata={"problems": dg.MetadataValue.json(state.problems)},
+            allow_retries=False,
+        )

@@ -1,0 +1,54 @@
+"""Evidently pages for the days most worth opening; a bounded number in one run."""
+
+from collections.abc import Mapping
+
+import duckdb
+import pandas as pd
+
+from feedback_assets.assets.models import ModelVersion
+from feedback_assets.assets.space import LoopSpace
+from feedback_assets.drift.verdict import DayVerdict
+from feedback_assets.tables.sql import literal
+from feedback_assets.tables.table import Snapshot
+
+
+def write_pages(
+    space: LoopSpace,
+    con: duckdb.DuckDBPyConnection,
+    source: Snapshot,
+    reference: ModelVersion,
+    days: Mapping[str, DayVerdict],
+) -> dict[str, str]:
+    """Render the pages of a run and return their addresses by partition.
+
+    Days that drifted come first, then the newest; `drift.pages_per_run` bounds them, since one
+    page costs more than the verdicts of a month.
+    """
+    chosen = sorted(days, key=lambda key: (days[key].status == "drift", key), reverse=True)
+    return {
+        key: write_page(space, con, source, reference, key, days[key])
+        for key in chosen[: space.config.drift.pages_per_run]
+    }
+
+
+def write_page(
+    space: LoopSpace,
+    con: duckdb.DuckDBPyConnection,
+    source: Snapshot,
+    reference: ModelVersion,
+    key: str,
+    day: DayVerdict,
+) -> str:
+    """Render one day's page from a bounded sample and return its address."""
+    from feedback_assets.reports.evidently_page import render
+
+    seed = literal(f"{space.config.model.seed}:")
+    current = con.execute(
+        f"""SELECT * FROM {source.relation([key])}
+            ORDER BY md5({seed} || prediction_id) LIMIT {space.config.drift.page_rows}"""
+    ).df()
+    sample = pd.read_parquet(reference.folder / "reference_sample.parquet")
+    page = space.reports / "drift" / f"{key}.html"
+    title = f"{space.config.title}: {key} against version {reference.version}"
+    render(current, sample, space.config, title, day, page)
+    return space.report_url(page)

@@ -1,0 +1,95 @@
+"""The loop's trained models as they lie on disk, and which of them is the champion."""
+
+import datetime as dt
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from feedback_assets.assets.ledger import decisions
+from feedback_assets.assets.space import LoopSpace
+from feedback_assets.drift.profile import ReferenceProfile
+from feedback_assets.errors import TrainingError
+from feedback_assets.training.onnx_model import OnnxModel
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One registered version: `<home>/models/<loop>/<version>/`."""
+
+    version: int
+    folder: Path
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """What the model was made from: rows, code, config, metrics, cause."""
+        manifest: dict[str, Any] = json.loads((self.folder / "manifest.json").read_text("utf-8"))
+        return manifest
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the ONNX file."""
+        return str(self.manifest["onnx_digest"])
+
+    @property
+    def as_of(self) -> dt.datetime:
+        """The moment up to which labels could enter the training data."""
+        return dt.datetime.fromisoformat(self.manifest["as_of"])
+
+    @property
+    def train_end(self) -> dt.datetime:
+        """Event time of the newest training row."""
+        return dt.datetime.fromisoformat(self.manifest["train_end"])
+
+    def load(self) -> OnnxModel:
+        """The model itself.
+
+        Raises:
+            TrainingError: The file is not the one that was registered.
+        """
+        model = OnnxModel.load(self.folder / "model.onnx")
+        if model.digest != self.digest:
+            raise TrainingError(
+                f"{self.folder / 'model.onnx'} has digest {model.digest[:12]}, "
+                f"registered was {self.digest[:12]}: restore the file from MLflow"
+            )
+        return model
+
+    def reference(self) -> ReferenceProfile:
+        """The training data as counts."""
+        return ReferenceProfile.from_json((self.folder / "reference.json").read_text("utf-8"))
+
+
+def versions(space: LoopSpace) -> list[ModelVersion]:
+    """Every complete version, oldest first."""
+    found = [
+        ModelVersion(int(folder.name), folder)
+        for folder in (space.models.iterdir() if space.models.is_dir() else ())
+        if folder.name.isdigit()
+    ]
+    return sorted(found, key=lambda model: model.version)
+
+
+def model_version(space: LoopSpace, version: int) -> ModelVersion:
+    """One version.
+
+    Raises:
+        TrainingError: There is no such version.
+    """
+    for model in versions(space):
+        if model.version == version:
+            return model
+    known = ", ".join(str(model.version) for model in versions(space)) or "none"
+    raise TrainingError(f"{space.name} has no model version {version}; there are: {known}")
+
+
+def trained_from(space: LoopSpace, identity: str) -> ModelVersion | None:
+    """The version that was trained from exactly these inputs, if there is one."""
+    return next((m for m in versions(space) if m.manifest["training_digest"] == identity), None)
+
+
+def champion(space: LoopSpace) -> ModelVersion | None:
+    """The version in production, by the newest promotion in the decisions table."""
+    promoted = decisions(space, "promote")
+    return model_version(space, int(promoted[-1].version)) if promoted else None

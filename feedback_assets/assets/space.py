@@ -1,0 +1,117 @@
+"""One loop's place in the world: its tables, models, asset keys and partitions."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from feedback_assets import __version__
+from feedback_assets.config.load import config_digest
+from feedback_assets.config.schema import Config
+from feedback_assets.settings import Settings
+from feedback_assets.tables.table import Cause, Table
+
+SORT_KEYS: Mapping[str, Sequence[str]] = {
+    "prediction_log": ("prediction_id",),
+    "prediction_log_quarantine": ("source_file", "source_row", "reason"),
+    "feedback_events": ("event_id",),
+    "feedback_events_quarantine": ("source_file", "source_row", "reason"),
+    "feedback_table": ("prediction_id",),
+    "drift_report": ("role", "column_name"),
+    "labeled_pool": ("prediction_id",),
+    "decisions": ("decision_id",),
+}
+LOOP_TAG = "feedback_assets/loop"
+CAUSE_TAG = "feedback_assets/cause"
+EVIDENCE_TAG = "feedback_assets/evidence"
+RETRAIN_TAG = "feedback_assets/retrain"
+
+
+@dataclass(frozen=True)
+class LoopSpace:
+    """Where one loop lives; every asset, check and sensor of the loop is made with it."""
+
+    config: Config
+    settings: Settings
+
+    @property
+    def name(self) -> str:
+        """The loop's name."""
+        return self.config.name
+
+    def key(self, asset: str) -> dg.AssetKey:
+        """The key of one of the loop's assets."""
+        return dg.AssetKey([self.name, asset])
+
+    def table(self, name: str) -> Table:
+        """One of the loop's tables."""
+        return Table(self.settings.tables, f"{self.name}/{name}", SORT_KEYS[name])
+
+    @property
+    def horizon(self) -> dt.timedelta:
+        """How late a label may come."""
+        return dt.timedelta(days=self.config.label.max_delay_days)
+
+    @property
+    def models(self) -> Path:
+        """The folder of the loop's models, one subfolder a version."""
+        return self.settings.models / self.name
+
+    @property
+    def reports(self) -> Path:
+        """The folder of the loop's pages."""
+        return self.settings.reports / self.name
+
+    def report_url(self, page: Path) -> str:
+        """The address at which `feedback-assets ui` serves a page of the reports folder."""
+        return f"{self.settings.reports_url}/{page.relative_to(self.settings.reports).as_posix()}"
+
+    @cached_property
+    def config_digest(self) -> str:
+        """Digest of the loop's configuration, overrides included."""
+        return config_digest(self.config)
+
+    @cached_property
+    def partitions(self) -> dg.TimeWindowPartitionsDefinition:
+        """The loop's partitions in Dagster's terms; the running one is included."""
+        start = dt.datetime.combine(self.config.partitions.start, dt.time(), dt.UTC)
+        match self.config.partitions.grain:
+            case "hourly":
+                return dg.HourlyPartitionsDefinition(start, fmt="%Y-%m-%dT%H", end_offset=1)
+            case "weekly":
+                return dg.WeeklyPartitionsDefinition(start, day_offset=1, end_offset=1)
+            case _:
+                return dg.DailyPartitionsDefinition(start, end_offset=1)
+
+    def attributes(self, asset: str, description: str, kinds: set[str]) -> dict[str, Any]:
+        """What every asset of the loop has in common."""
+        return {
+            "key": self.key(asset),
+            "description": description,
+            "group_name": self.name,
+            "owners": self.config.owners,
+            "kinds": kinds,
+            "code_version": f"{__version__}-{self.config_digest[:12]}",
+            "tags": {LOOP_TAG: self.name},
+            "metadata": {"dagster/table_name": f"{self.name}.{asset}"},
+        }
+
+    def cause(
+        self, context: dg.AssetExecutionContext, inputs: Mapping[str, int], **details: str
+    ) -> Cause:
+        """What a commit says of itself: the run, the asset and the versions it was made from."""
+        return Cause(
+            run_id=context.run.run_id,
+            asset=context.asset_key.to_user_string(),
+            inputs=dict(inputs),
+            details=details,
+        )
+
+
+def micros(moment: dt.datetime) -> int:
+    """Microseconds since 1970, the unit in which `as_of` is compared between commits."""
+    return int(moment.timestamp() * 1_000_000)

@@ -1,0 +1,189 @@
+"""From a pinned pool to a registered version: train, prove, describe, register, keep."""
+
+import datetime as dt
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import version as installed
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pandas as pd
+
+from feedback_assets import __version__
+from feedback_assets.assets.labeled_pool import Pool
+from feedback_assets.assets.models import ModelVersion
+from feedback_assets.assets.space import LoopSpace
+from feedback_assets.config.schema import Config
+from feedback_assets.drift.bins import Kind
+from feedback_assets.drift.profile import ReferenceProfile, Role, build
+from feedback_assets.labels.pool import holdout_sql, training_sql
+from feedback_assets.performance.metrics import evaluate
+from feedback_assets.reports.model_plots import calibration, confusion, residuals, roc
+from feedback_assets.training.fit import Trained, train
+from feedback_assets.training.onnx_model import Scores
+from feedback_assets.training.parity import parity
+from feedback_assets.training.registry import register_candidate
+
+LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "numpy")
+PLOTTED_ROWS = 20_000
+
+
+def training_digest(space: LoopSpace, pool: Pool) -> str:
+    """Digest of all that a training depends on: rows, configuration, code and libraries."""
+    config = space.config
+    identity = {
+        "pool": pool.fingerprint,
+        "model": config.model.model_dump(mode="json"),
+        "label": config.label.model_dump(mode="json"),
+        "features": config.features,
+        "code": __version__,
+        "libraries": {name: installed(name) for name in LIBRARIES},
+    }
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def train_version(
+    space: LoopSpace,
+    context: dg.AssetExecutionContext,
+    con: duckdb.DuckDBPyConnection,
+    pool: Pool,
+    identity: str,
+    cause: str,
+    now: dt.datetime,
+) -> ModelVersion:
+    """Train on the pool's train rows, judge on its held-out rows, register, keep.
+
+    Raises:
+        TrainingError: It cannot be trained, or ONNX and the estimator differ (ParityError).
+    """
+    config, relation = space.config, pool.snapshot.relation()
+    rows = con.execute(training_sql(config, relation)).df()
+    holdout = con.execute(holdout_sql(relation)).df()
+    trained = train(rows, rows["label"], config)
+    agreement = parity(trained, holdout, config.model.parity_tolerance)
+    seen, fresh = trained.model.score(rows), trained.model.score(holdout)
+    manifest = {
+        "loop": space.name,
+        "onnx_digest": trained.digest,
+        "training_digest": identity,
+        "trained_at": now.isoformat(),
+        "as_of": pool.as_of.isoformat(),
+        "cause": cause,
+        "dagster_run_id": context.run.run_id,
+        "pool": pool.manifest,
+        "sampling": {
+            name: getattr(config.model, name) for name in ("window_days", "max_rows", "seed")
+        },
+        "train_rows": trained.rows,
+        "train_start": rows["event_time"].min().isoformat(),
+        "train_end": rows["event_time"].max().isoformat(),
+        "holdout_rows": len(holdout),
+        "metrics": numbers(config, holdout, fresh),
+        "parity": agreement.max_difference,
+        "estimator": trained.estimator,
+        "params": {name: repr(value) for name, value in trained.params.items()},
+        "seconds": trained.seconds,
+        "warnings": list(trained.warnings),
+        "config_digest": space.config_digest,
+        "code_version": __version__,
+        "git_commit": git_commit(),
+        "libraries": {name: installed(name) for name in LIBRARIES},
+    }
+    plots = pictures(config, holdout, fresh)
+    profile = reference_of(config, rows, seen)
+    manifest |= register_candidate(
+        space.settings, config, context, trained, manifest, plots, {"reference.json": profile.to_json()}
+    )
+    sample = answered(rows, seen).head(config.drift.page_rows)
+    return keep(space, manifest, trained, profile, sample, plots)
+
+
+def numbers(config: Config, frame: pd.DataFrame, scores: Scores) -> dict[str, float | None]:
+    """Every metric on labelled rows; None where one is not defined."""
+    found = evaluate(
+        config.label.kind,
+        frame["label"],
+        scores.score,
+        scores.prediction,
+        scores.class_scores,
+        config.label.classes,
+    )
+    return {name: value if value == value else None for name, value in found.items()}  # noqa: PLR0124
+
+
+def answered(rows: pd.DataFrame, scores: Scores) -> pd.DataFrame:
+    """The rows with the answers that this model would have given."""
+    return rows.assign(score=scores.score, prediction=scores.prediction)
+
+
+def reference_of(config: Config, rows: pd.DataFrame, scores: Scores) -> ReferenceProfile:
+    """The training data as counts: what every later day is compared with."""
+    columns = config.columns
+    kinds: dict[str, Kind] = {
+        name: columns.kind_of(name) for name in [*columns.features, *columns.carried]
+    }
+    answer: Kind = "numeric" if config.label.kind == "regression" else "categorical"
+    kinds |= {"score": "numeric", "prediction": answer, "label": answer}
+    roles: dict[str, Role] = {"score": "score", "prediction": "prediction", "label": "label"}
+    return build(answered(rows, scores), kinds, config.drift, roles, rows["partition_key"])
+
+
+def pictures(config: Config, holdout: pd.DataFrame, scores: Scores) -> dict[str, bytes]:
+    """Plots of the held-out rows, as PNG by name."""
+    part = slice(0, PLOTTED_ROWS)
+    labels = holdout["label"].to_numpy()[part]
+    if not len(labels):
+        return {}
+    match config.label.kind:
+        case "binary":
+            return {
+                "calibration": calibration(labels, scores.score[part]),
+                "roc": roc(labels, scores.score[part]),
+                "confusion": confusion(labels, scores.prediction[part]),
+            }
+        case "multiclass":
+            return {"confusion": confusion(labels, scores.prediction[part])}
+        case _:
+            return {"residuals": residuals(labels, scores.score[part])}
+
+
+def keep(
+    space: LoopSpace,
+    manifest: Mapping[str, Any],
+    trained: Trained,
+    profile: ReferenceProfile,
+    sample: pd.DataFrame,
+    plots: Mapping[str, bytes],
+) -> ModelVersion:
+    """Put a version's folder in place, whole or not at all."""
+    target = space.models / str(manifest["version"])
+    making = space.models / f".{manifest['version']}.tmp"
+    shutil.rmtree(making, ignore_errors=True)
+    (making / "plots").mkdir(parents=True)
+    (making / "model.onnx").write_bytes(trained.onnx_bytes)
+    (making / "reference.json").write_text(profile.to_json(), encoding="utf-8")
+    sample.to_parquet(making / "reference_sample.parquet", index=False)
+    for name, png in plots.items():
+        (making / "plots" / f"{name}.png").write_bytes(png)
+    text = json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False)
+    (making / "manifest.json").write_text(text + "\n", encoding="utf-8")
+    making.rename(target)
+    return ModelVersion(int(manifest["version"]), target)
+
+
+def git_commit() -> str | None:
+    """The commit of the project's code, with `+` when it was changed since; None outside git."""
+    here = Path(__file__).parent
+    try:
+        asked = ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
+        found = subprocess.run(  # noqa: S603
+            asked, cwd=here, capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()

@@ -1,0 +1,1 @@
+"""Contracts that block, and signals that warn."""

@@ -1,0 +1,46 @@
+"""`feedback-assets`: begin a loop, run it, ask it."""
+
+import os
+import sys
+
+import typer
+from rich.console import Console
+
+from feedback_assets import __version__
+from feedback_assets.commands import ask, begin, run
+from feedback_assets.errors import FeedbackAssetsError
+
+app = typer.Typer(
+    name="feedback-assets",
+    help="Keep machine-learning models right in production.\n\n"
+    "Begin with `demo` to watch a real model through a real year, "
+    "or with `init DATA --loop NAME` to bring your own.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+begin.register(app)
+run.register(app)
+ask.register(app)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    Console().print(__version__, highlight=False)
+
+
+def main() -> None:
+    """Run the command line; an error that was foreseen is told in words, without a traceback."""
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "true")
+    try:
+        app()
+    except FeedbackAssetsError as error:
+        Console(stderr=True).print(f"[bold red]error[/] {type(error).__name__}")
+        Console(stderr=True).print(str(error), markup=False, highlight=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

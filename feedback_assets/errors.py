@@ -1,0 +1,37 @@
+"""Everything that can go wrong in words a person can act on, as one hierarchy."""
+
+
+class FeedbackAssetsError(Exception):
+    """Any failure the project foresees; the message names the field, file or value and the fix."""
+
+
+class ConfigError(FeedbackAssetsError):
+    """A loop's YAML file or an override of it in the environment is wrong."""
+
+
+class SourceError(FeedbackAssetsError):
+    """A source of predictions or of feedback cannot be read at all."""
+
+
+class TableError(FeedbackAssetsError):
+    """A table is missing, damaged, or was asked for something it cannot do."""
+
+
+class StaleInputsError(TableError):
+    """The stored partition was made from newer inputs than the ones offered to replace it."""
+
+
+class ContractError(FeedbackAssetsError):
+    """Rows break the contract that the loop's YAML file states."""
+
+
+class TrainingError(FeedbackAssetsError):
+    """A model cannot be trained or exported."""
+
+
+class ParityError(TrainingError):
+    """The exported model and the estimator disagree beyond the tolerance."""
+
+
+class GateError(FeedbackAssetsError):
+    """Champion and candidate cannot be compared fairly."""

@@ -1,0 +1,1 @@
+"""When labels arrive, and which labelled rows may be trained on."""

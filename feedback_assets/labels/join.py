@@ -1,0 +1,118 @@
+"""Predictions joined with what people and the world said of them, as known at one moment."""
+
+import datetime as dt
+
+from feedback_assets.config.schema import Config
+from feedback_assets.tables.sql import ident, literal
+
+LABEL_TYPES = {"binary": "BIGINT", "multiclass": "VARCHAR", "regression": "DOUBLE"}
+JOINED_COLUMNS = (
+    "label", "label_status", "label_event_time", "label_received_time", "label_delay_days",
+    "label_source", "label_count", "label_conflict", "labels_seen", "rating",
+)  # fmt: skip
+DAY_US = 86_400_000_000
+
+
+def timestamp(moment: dt.datetime) -> str:
+    """`moment` as an SQL literal with time zone."""
+    return f"TIMESTAMPTZ {literal(moment.astimezone(dt.UTC).isoformat())}"
+
+
+def feedback_table_sql(config: Config, predictions: str, events: str, as_of: dt.datetime) -> str:
+    """The query that makes the feedback table.
+
+    A correction outranks a label, the latest received outranks the earlier, and equal times are
+    settled by event id. Labels that disagree are a conflict, unless a correction settles it. A rejection that is not followed by a newer label takes the row out.
+    Feedback received after `as_of`, or later than the label horizon, is as if it did not exist;
+    a prediction without feedback is pending, never negative.
+
+    Args:
+        config: The loop.
+        predictions: Relation with the prediction log's columns, one row a prediction.
+        events: Relation with the feedback events' columns, one row an event.
+        as_of: Only what had been received by then counts.
+
+    Returns:
+        SQL text with one row a prediction: the prediction log's columns (less `source_file`)
+        and `label`, `label_status` (accepted, pending, rejected), `label_delay_days` and so on.
+    """
+    label_type = LABEL_TYPES[config.label.kind]
+    horizon = int(config.label.max_delay_days * DAY_US)
+    is_label = "kind IN ('label', 'correction')"
+    return f"""
+WITH heard AS (
+  SELECT p.prediction_id, p.event_time AS asked_at, e.event_id, e.kind, e.value, e.source,
+         e.event_time AS happened_at, e.received_time AS heard_at
+  FROM {predictions} AS p JOIN {events} AS e ON e.prediction_id = p.prediction_id
+  WHERE e.received_time <= {timestamp(as_of)}
+    AND epoch_us(e.received_time) - epoch_us(p.event_time) <= {horizon}
+), ranked AS (
+  SELECT *, CASE WHEN {is_label} THEN 'label' ELSE kind END AS family,
+         ROW_NUMBER() OVER (
+           PARTITION BY prediction_id, CASE WHEN {is_label} THEN 'label' ELSE kind END
+           ORDER BY CASE WHEN kind = 'correction' THEN 0 ELSE 1 END, heard_at DESC, event_id DESC
+         ) AS place,
+         kind = 'correction' OR SUM(CASE WHEN kind = 'correction' THEN 1 ELSE 0 END)
+           OVER (PARTITION BY prediction_id) = 0 AS decides
+  FROM heard
+), said AS (
+  SELECT prediction_id,
+         MAX(CASE WHEN family = 'label' AND place = 1 THEN value END) AS value,
+         MAX(CASE WHEN family = 'label' AND place = 1 THEN source END) AS source,
+         MAX(CASE WHEN family = 'label' AND place = 1 THEN happened_at END) AS happened_at,
+         MAX(CASE WHEN family = 'label' AND place = 1 THEN heard_at END) AS heard_at,
+         MAX(CASE WHEN family = 'rating' AND place = 1 THEN value END) AS rating,
+         MAX(CASE WHEN family = 'label' THEN heard_at END) AS last_label,
+         MAX(CASE WHEN family = 'rejection' THEN heard_at END) AS last_rejection,
+         COUNT(DISTINCT CASE WHEN family = 'label' THEN event_id END) AS label_count,
+         MIN(CASE WHEN family = 'label' AND decides THEN value END) AS least,
+         MAX(CASE WHEN family = 'label' AND decides THEN value END) AS greatest
+  FROM ranked GROUP BY prediction_id
+), judged AS (
+  SELECT *, last_rejection IS NOT NULL
+            AND (last_label IS NULL OR last_rejection >= last_label) AS rejected
+  FROM said
+)
+SELECT p.* EXCLUDE (source_file),
+       CAST(CASE WHEN NOT j.rejected THEN j.value END AS {label_type}) AS label,
+       CASE WHEN j.rejected THEN 'rejected'
+            WHEN j.value IS NOT NULL THEN 'accepted' ELSE 'pending' END AS label_status,
+       j.happened_at AS label_event_time,
+       j.heard_at AS label_received_time,
+       (epoch_us(j.heard_at) - epoch_us(p.event_time)) / {DAY_US}.0e0 AS label_delay_days,
+       j.source AS label_source,
+       CAST(COALESCE(j.label_count, 0) AS BIGINT) AS label_count,
+       COALESCE(j.least <> j.greatest, FALSE) AS label_conflict,
+       CASE WHEN j.least <> j.greatest THEN j.least || ' | ' || j.greatest
+            ELSE j.least END AS labels_seen,
+       TRY_CAST(j.rating AS DOUBLE) AS rating
+FROM {predictions} AS p LEFT JOIN judged AS j ON j.prediction_id = p.prediction_id
+"""
+
+
+def affected_partitions_sql(events: str, before: str, predictions: str, horizon_days: float) -> str:
+    """The query that finds the prediction partitions whose truth new feedback changes.
+
+    Args:
+        events: Feedback events as they are now.
+        before: The same partitions as they were at the last commit.
+        predictions: The prediction log over the label horizon.
+        horizon_days: Feedback that came later than this changes nothing.
+
+    Returns:
+        SQL text with one row a `partition_key` and the number of new `events` for it; the key is
+        null where no prediction is known.
+    """
+    horizon = int(horizon_days * DAY_US)
+    return f"""
+WITH fresh AS (
+  SELECT e.prediction_id, e.received_time FROM {events} AS e
+  LEFT JOIN {before} AS b ON b.{ident("event_id")} = e.{ident("event_id")}
+  WHERE b.event_id IS NULL
+)
+SELECT p.partition_key, COUNT(*) AS events,
+       SUM(CASE WHEN epoch_us(f.received_time) - epoch_us(p.event_time) > {horizon}
+                THEN 1 ELSE 0 END) AS too_late
+FROM fresh AS f LEFT JOIN {predictions} AS p ON p.prediction_id = f.prediction_id
+GROUP BY p.partition_key
+"""

@@ -1,0 +1,1 @@
+"""How good a model's answers were, once the truth is known."""

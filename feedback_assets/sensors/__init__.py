@@ -1,0 +1,1 @@
+"""One file per decision: what starts a run, and why."""

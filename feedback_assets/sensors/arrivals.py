@@ -1,0 +1,137 @@
+"""New files at the sources: bring exactly the days they hold up to date."""
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import dagster as dg
+import duckdb
+
+from feedback_assets.assets.space import LoopSpace
+from feedback_assets.capture.feedback import feedback_partitions
+from feedback_assets.capture.files import FileSource, SourceFile
+from feedback_assets.capture.predictions import prediction_partitions
+from feedback_assets.config.schema import Config
+from feedback_assets.sensors.requests import (
+    DATAFLOW_RETRIES,
+    caused_run,
+    contiguous,
+    partition_tags,
+)
+from feedback_assets.tables.connection import connect
+
+PartitionsOf = Callable[
+    [duckdb.DuckDBPyConnection, Config, Sequence[SourceFile]],
+    Mapping[SourceFile, Iterable[str]],
+]
+FINGERPRINT_BYTES = 8
+OF_PREDICTIONS = ("prediction_log", "feedback_table", "drift_report")
+
+
+def arrivals(space: LoopSpace) -> dg.SensorDefinition:
+    """The sensor that starts the dataflow for new or changed source files.
+
+    Its cursor is the set of files it has seen, eight bytes each. Without a cursor (first tick, or
+    one that was lost) the tables' own commits tell which files are in, so nothing runs twice.
+    """
+
+    @dg.sensor(
+        name=f"{space.name}_arrivals",
+        target=[space.key(asset) for asset in ("feedback_events", *OF_PREDICTIONS)],
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=30,
+        description="New files at the sources start the dataflow for exactly the days they hold.",
+        tags={"feedback_assets/loop": space.name},
+    )
+    def _arrivals(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        seen = unpack(context.cursor) if context.cursor else ingested(space)
+        found: set[str] = set()
+        fresh: dict[str, dict[str, list[str]]] = {}
+        with connect(space.settings) as con:
+            for table, (source, partitions_of) in sources(space).items():
+                files = source.list()
+                found |= {short(file.fingerprint) for file in files}
+                new = [file for file in files if short(file.fingerprint) not in seen]
+                fresh[table] = by_partition(partitions_of(con, space.config, new))
+        cursor = pack(found)
+        if not any(fresh.values()):
+            return dg.SensorResult(
+                skip_reason=f"no new file among {len(found)} at the sources", cursor=cursor
+            )
+        return dg.SensorResult(run_requests=runs(space, fresh), cursor=cursor)
+
+    return _arrivals
+
+
+def sources(space: LoopSpace) -> dict[str, tuple[FileSource, PartitionsOf]]:
+    """The loop's sources by the table that reads them, and how their files tell their days."""
+    source = space.config.source
+    return {
+        "prediction_log": (FileSource(source.predictions, space.settings), prediction_partitions),
+        "feedback_events": (FileSource(source.feedback, space.settings), feedback_partitions),
+    }
+
+
+def by_partition(days: Mapping[SourceFile, Iterable[str]]) -> dict[str, list[str]]:
+    """Partition key to the fingerprints of the files that hold rows of it."""
+    files: dict[str, list[str]] = {}
+    for file, keys in days.items():
+        for key in keys:
+            files.setdefault(key, []).append(file.fingerprint)
+    return files
+
+
+def runs(space: LoopSpace, fresh: dict[str, dict[str, list[str]]]) -> list[dg.RunRequest]:
+    """One run for each stretch of neighbouring days, over the assets that the days concern.
+
+    Predictions and feedback of the same days go into one run: a launched run costs seconds before
+    its first step, and the feedback table then joins the new feedback at once.
+    """
+    asked, told = fresh["prediction_log"], fresh["feedback_events"]
+    calendar = space.partitions.get_partition_keys()
+    requests = []
+    for keys in contiguous([*asked, *told], calendar, space.config.partitions.chunk):
+        assets = ["feedback_events"] if any(key in told for key in keys) else []
+        assets += list(OF_PREDICTIONS) if any(key in asked for key in keys) else []
+        files = sorted({f for key in keys for f in (*asked.get(key, ()), *told.get(key, ()))})
+        evidence = {"partitions": f"{keys[0]}..{keys[-1]}", "files": len(files)}
+        digest = hashlib.sha256("\n".join([*assets, *keys, *files]).encode()).hexdigest()
+        requests.append(
+            caused_run(
+                space,
+                assets,
+                f"{space.name}:arrival:{digest}",
+                "arrival",
+                evidence,
+                {**partition_tags(keys), **DATAFLOW_RETRIES},
+            )
+        )
+    return requests
+
+
+def ingested(space: LoopSpace) -> set[str]:
+    """Short fingerprints of the files that the tables' commits name."""
+    names: set[str] = set()
+    for table in ("prediction_log", "feedback_events"):
+        for version in space.table(table).history():
+            names.update(version.details.get("files", "").split())
+    return {short(name) for name in names}
+
+
+def short(fingerprint: str) -> str:
+    """The part of a file's fingerprint that the cursor keeps."""
+    return hashlib.sha256(fingerprint.encode()).digest()[:FINGERPRINT_BYTES].hex()
+
+
+def pack(fingerprints: Iterable[str]) -> str:
+    """A set of short fingerprints as cursor text."""
+    return base64.b64encode(b"".join(sorted(bytes.fromhex(f) for f in fingerprints))).decode() or "-"
+
+
+def unpack(cursor: str) -> set[str]:
+    """The inverse of `pack`."""
+    raw = b"" if cursor == "-" else base64.b64decode(cursor)
+    return {
+        raw[start : start + FINGERPRINT_BYTES].hex()
+        for start in range(0, len(raw), FINGERPRINT_BYTES)
+    }

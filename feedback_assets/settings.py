@@ -1,0 +1,62 @@
+"""Where the project keeps its state and how much of the machine it may use."""
+
+from functools import cached_property
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Process-wide settings, each read from the environment (`FEEDBACK_ASSETS_HOME=...`)."""
+
+    model_config = SettingsConfigDict(env_prefix="FEEDBACK_ASSETS_", extra="ignore", frozen=True)
+
+    home: Path = Field(default=Path("var"), description="The one folder that holds all state.")
+    configs: Path = Field(default=Path("configs"), description="The folder that holds `loops/`.")
+    reports_url: str = Field(
+        default="http://127.0.0.1:3001",
+        description="Where `feedback-assets ui` serves the reports folder; links in metadata.",
+    )
+    memory_limit: str = Field(default="1000MB", description="DuckDB's memory before it spills.")
+    threads: int = Field(default=2, ge=1, description="DuckDB's threads in one process.")
+
+    @cached_property
+    def root(self) -> Path:
+        """The home as an absolute path."""
+        return self.home.expanduser().resolve()
+
+    @property
+    def tables(self) -> Path:
+        """Delta tables, one folder `<loop>/<table>` each."""
+        return self.root / "tables"
+
+    @property
+    def models(self) -> Path:
+        """What serves and compares: `<loop>/<version>/` with model.onnx and its manifest."""
+        return self.root / "models"
+
+    @property
+    def reports(self) -> Path:
+        """HTML and JSON for people."""
+        return self.root / "reports"
+
+    @property
+    def dagster(self) -> Path:
+        """The Dagster instance."""
+        return self.root / "dagster"
+
+    @property
+    def mlflow(self) -> Path:
+        """The MLflow database and artifacts."""
+        return self.root / "mlflow"
+
+    @property
+    def mlflow_uri(self) -> str:
+        """The MLflow tracking and registry address."""
+        return f"sqlite:///{self.mlflow / 'mlflow.db'}"
+
+    @property
+    def scratch(self) -> Path:
+        """Where DuckDB spills."""
+        return self.root / "scratch"

@@ -1,0 +1,1 @@
+"""Labelled histories, and their replay as production."""

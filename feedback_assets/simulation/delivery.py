@@ -1,0 +1,191 @@
+"""A labelled history handed to the loop's sources as production would: in time, not before it."""
+
+import datetime as dt
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from feedback_assets.capture.files import FileSource
+from feedback_assets.config.schema import Config
+from feedback_assets.errors import ConfigError, SourceError
+from feedback_assets.settings import Settings
+from feedback_assets.tables.connection import connect
+from feedback_assets.tables.sql import ident, literal
+
+READERS = {
+    ".parquet": "read_parquet",
+    ".csv": "read_csv",
+    ".jsonl": "read_json",
+    ".json": "read_json",
+    ".ndjson": "read_json",
+}
+
+
+@dataclass(frozen=True)
+class Disturbance:
+    """What goes wrong on the way from the truth to the feedback source.
+
+    Shares are of all feedback events; everything is drawn with `seed`.
+    """
+
+    delay_days: float = 0.0
+    """Mean of an exponential delay on top of the history's own."""
+    duplicates: float = 0.0
+    """Share delivered twice."""
+    loss: float = 0.0
+    """Share never delivered."""
+    flips: float = 0.0
+    """Share of labels replaced by another row's."""
+    disorder: bool = False
+    """Rows of a file in random order."""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class History:
+    """The past of a loop: its rows with their labels and the time each label was known."""
+
+    config: Config
+    settings: Settings
+    path: Path
+    disturbance: Disturbance = Disturbance()
+
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """All rows, oldest first; `_event_time` and `_label_time` are aware and in UTC.
+
+        Raises:
+            ConfigError: The history lacks a column that the loop declares.
+            SourceError: The file cannot be read.
+        """
+        columns, feedback = self.config.columns, self.config.source.feedback.columns
+        reader = READERS.get(self.path.suffix.lower())
+        if reader is None or not self.path.is_file():
+            raise SourceError(
+                f"{self.path}: a history is one file ending in {', '.join(READERS)}"
+            )
+        known = ident(feedback.received_time or columns.event_time)
+        with connect(self.settings) as con:
+            relation = f"{reader}({literal(str(self.path))})"
+            present = [d[0] for d in con.execute(f"SELECT * FROM {relation} LIMIT 0").description or ()]
+            needed = [columns.id, columns.event_time, feedback.value, *columns.features]
+            needed += [*columns.carried, *([feedback.received_time] if feedback.received_time else [])]
+            missing = [name for name in dict.fromkeys(needed) if name not in present]
+            if missing:
+                raise ConfigError(
+                    f"{self.path} lacks {', '.join(missing)}, which configs/loops/"
+                    f"{self.config.name}.yaml declares; it has: {', '.join(present)}"
+                )
+            frame = con.execute(
+                f"""SELECT * {self._canonical()}, CAST({ident(columns.event_time)} AS TIMESTAMPTZ) AS _event_time,
+                      CAST({known} AS TIMESTAMPTZ) AS _label_time
+                    FROM {relation} WHERE {ident(columns.event_time)} IS NOT NULL
+                    ORDER BY _event_time, {ident(columns.id)}"""
+            ).df()
+        return frame
+
+    def _canonical(self) -> str:
+        """Features as the prediction log holds them: a model must see what it was trained on."""
+        columns = self.config.columns
+        typed = [f"CAST({ident(c)} AS DOUBLE) AS {ident(c)}" for c in columns.numeric]
+        texts = [*columns.categorical, *columns.text, *columns.carried]
+        typed += [f"CAST({ident(c)} AS VARCHAR) AS {ident(c)}" for c in texts]
+        return f"REPLACE ({', '.join(typed)})"
+
+    @cached_property
+    def feedback(self) -> pd.DataFrame:
+        """All feedback that will ever come, by the time at which it comes (`_label_time`)."""
+        columns, said = self.config.columns, self.config.source.feedback.columns
+        known = self.rows[said.value].notna() & self.rows["_label_time"].notna()
+        frame = pd.DataFrame(
+            {
+                said.prediction_id: self.rows.loc[known, columns.id],
+                said.value: self.rows.loc[known, said.value],
+                "_label_time": self.rows.loc[known, "_label_time"],
+            }
+        )
+        return disturbed(frame, said.value, self.disturbance)
+
+    def span(self) -> tuple[dt.datetime, dt.datetime]:
+        """Time of the first row, and the end of the day of the last."""
+        times = self.rows["_event_time"]
+        if times.empty:
+            raise SourceError(f"{self.path} holds no row with a time")
+        return times.iloc[0].to_pydatetime(), times.iloc[-1].ceil("D").to_pydatetime()
+
+    def between(self, start: dt.datetime, end: dt.datetime) -> pd.DataFrame:
+        """Rows with `start <= event time < end`."""
+        times = self.rows["_event_time"]
+        first, last = times.searchsorted(pd.Timestamp(start)), times.searchsorted(pd.Timestamp(end))
+        return self.rows.iloc[first:last]
+
+    def feedback_between(self, after: dt.datetime, until: dt.datetime) -> pd.DataFrame:
+        """Feedback that becomes known in `(after, until]`."""
+        times = self.feedback["_label_time"]
+        first = times.searchsorted(pd.Timestamp(after), side="right")
+        last = times.searchsorted(pd.Timestamp(until), side="right")
+        return self.feedback.iloc[first:last]
+
+
+def disturbed(frame: pd.DataFrame, value: str, how: Disturbance) -> pd.DataFrame:
+    """Feedback as it really arrives: later, twice, never, or wrong; by arrival time."""
+    rng = np.random.default_rng(how.seed)
+    frame = frame.loc[rng.random(len(frame)) >= how.loss].copy()
+    if how.flips:
+        wrong = rng.random(len(frame)) < how.flips
+        shuffled = rng.permutation(frame[value].to_numpy())
+        frame[value] = np.where(wrong, shuffled, frame[value].to_numpy())
+    if how.delay_days:
+        extra = rng.exponential(how.delay_days * 86_400e6, len(frame))
+        frame["_label_time"] += pd.to_timedelta(extra.astype(np.int64), unit="us")
+    if how.duplicates:
+        again = frame.loc[rng.random(len(frame)) < how.duplicates]
+        frame = pd.concat([frame, again])
+    return frame.sort_values("_label_time", kind="stable", ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Writes files into the loop's sources, whole or not at all."""
+
+    config: Config
+    settings: Settings
+
+    def folder(self, kind: str) -> Path:
+        """The folder of a source: `predictions` or `feedback`."""
+        source = getattr(self.config.source, kind)
+        return FileSource(source, self.settings).base
+
+    def predictions(self, name: str, frame: pd.DataFrame, extra: dict[str, object]) -> None:
+        """Deliver rows with the answers the model gave (`extra`: column to values)."""
+        drop = ["_event_time", "_label_time", *self._truth()]
+        kept = frame.drop(columns=[c for c in drop if c in frame.columns])
+        self._write("predictions", name, kept.assign(**extra))
+
+    def feedback(self, name: str, frame: pd.DataFrame, rng: np.random.Generator | None) -> None:
+        """Deliver feedback, in the order of arrival or in a random one."""
+        said = self.config.source.feedback.columns
+        kept = frame.rename(columns={"_label_time": said.received_time or "received_time"})
+        if rng is not None:
+            kept = kept.iloc[rng.permutation(len(kept))]
+        self._write("feedback", name, kept)
+
+    def _truth(self) -> Sequence[str]:
+        said = self.config.source.feedback.columns
+        return [name for name in (said.value, said.received_time) if name]
+
+    def _write(self, kind: str, name: str, frame: pd.DataFrame) -> None:
+        if frame.empty:
+            return
+        folder = self.folder(kind)
+        folder.mkdir(parents=True, exist_ok=True)
+        hidden = folder / f".{name}.parquet.tmp"
+        frame.to_parquet(hidden, index=False, coerce_timestamps="us")
+        with hidden.open("rb") as file:
+            os.fsync(file.fileno())
+        hidden.rename(folder / f"{name}.parquet")

@@ -1,0 +1,1 @@
+"""Delta tables written and read by DuckDB: replace a partition, read a pinned version."""

@@ -1,0 +1,373 @@
+"""MLflow as the place where people look: runs, versions, aliases. The ledger is the truth.
+
+MLflow is used through dagster-mlflow's tracking, made only when a model is registered: its import
+costs seconds, and as a resource it would leave its run RUNNING after every asset. Everything here
+can be done again after a crash and changes nothing the second time.
+"""
+
+import fcntl
+import json
+import logging
+import math
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Protocol
+
+from feedback_assets.config.schema import Config
+from feedback_assets.errors import TrainingError
+from feedback_assets.settings import Settings
+from feedback_assets.training.features import FeatureSpec
+from feedback_assets.training.fit import Trained
+
+CHAMPION = "champion"
+CANDIDATE = "candidate"
+IDENTITY_TAG = "training_digest"
+VERSION_TAGS = (
+    "onnx_digest", IDENTITY_TAG, "cause", "config_digest", "code_version", "git_commit", "as_of",
+)  # fmt: skip
+
+_ENVIRONMENT = {
+    "DO_NOT_TRACK": "true",
+    "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+}
+_QUIET = ("alembic", "mlflow")
+_DATASET_DIGEST_CHARS = 36
+
+
+class RunContext(Protocol):
+    """What is read of a Dagster asset's context."""
+
+    @property
+    def log(self) -> logging.Logger: ...  # noqa: D102
+
+    @property
+    def run(self) -> Any: ...  # noqa: D102
+
+
+def register_candidate(
+    settings: Settings,
+    config: Config,
+    context: RunContext,
+    trained: Trained,
+    manifest: Mapping[str, Any],
+    plots: Mapping[str, bytes],
+    files: Mapping[str, str],
+) -> dict[str, Any]:
+    """Log a training as one MLflow run and register its model with the alias `candidate`.
+
+    A training whose `training_digest` has a version already (a crash came right after it) gets that
+    version, and no second one.
+
+    Args:
+        settings: Where MLflow's database and artifacts are.
+        config: The loop.
+        context: The asset's context; its run id goes into the tags.
+        trained: The model.
+        manifest: What it was made from; needs `onnx_digest`, `training_digest`, `pool`, `metrics`.
+        plots: PNG by name.
+        files: Further text files by name.
+
+    Returns:
+        `version` (int), `mlflow_run_id`, `mlflow_model` (address), to be added to the manifest.
+
+    Raises:
+        TrainingError: MLflow refused; its run is then FAILED.
+    """
+    with _client(settings) as client:
+        known = _version_of(client, config.name, manifest)
+        if known is not None:
+            client.set_registered_model_alias(config.name, CANDIDATE, str(known.version))
+            return _registered(config, known)
+        with _tracking(settings, config, context, client) as mlf:
+            _log_run(mlf, trained, manifest, plots, files)
+            model = _log_model(mlf, trained)
+            made = _register(client, config, mlf.active_run().info.run_id, model, manifest)
+        client.set_registered_model_alias(config.name, CANDIDATE, str(made.version))
+        return _registered(config, made)
+
+
+def project_decision(
+    settings: Settings,
+    config: Config,
+    manifest: Mapping[str, Any],
+    decision: Any,
+    champion: int | None,
+    files: Mapping[str, str],
+) -> None:
+    """Bring the registry in line with a decision of the ledger, however often.
+
+    Args:
+        settings: Where MLflow's database is.
+        config: The loop.
+        manifest: The judged candidate's, with `version` and `mlflow_run_id`.
+        decision: A `promotion.decisions.Decision`.
+        champion: The version in production after it, by the ledger; None if there is none.
+        files: Text files kept with the candidate's run, under `decision/`.
+    """
+    version = str(manifest["version"])
+    with _client(settings) as client:
+        told = {
+            "decision": decision.kind,
+            "decision_id": decision.decision_id,
+            "decided_at": decision.time.isoformat(),
+            "rule": decision.rule,
+            "reason": decision.reason,
+        }
+        for name, value in told.items():
+            client.set_model_version_tag(config.name, version, name, value)
+        for name, text in files.items():
+            client.log_text(manifest["mlflow_run_id"], text, f"decision/{name}")
+        _set_champion(client, config.name, champion)
+        stage = CHAMPION if version == str(champion) else "refused"
+        if decision.kind == "promote" and version != str(champion):
+            stage = "retired"
+        client.set_model_version_tag(config.name, version, "stage", stage)
+
+
+def sync_aliases(settings: Settings, loop: str, champion: int | None, candidate: int) -> None:
+    """Set both aliases to what the ledger says."""
+    with _client(settings) as client:
+        client.set_registered_model_alias(loop, CANDIDATE, str(candidate))
+        _set_champion(client, loop, champion)
+
+
+def aliases(settings: Settings, loop: str) -> dict[str, int]:
+    """Alias to version, as the registry has them; empty for a model that it does not know."""
+    with _client(settings) as client:
+        found = {name: _by_alias(client, loop, name) for name in (CHAMPION, CANDIDATE)}
+    return {name: version for name, version in found.items() if version is not None}
+
+
+def forget_model(settings: Settings, loop: str) -> None:
+    """Remove a loop's registered model, its runs and their artifacts: only for replays."""
+    if not (settings.mlflow / "mlflow.db").exists():
+        return
+    from mlflow.exceptions import MlflowException
+
+    with _client(settings) as client:
+        try:
+            client.delete_registered_model(loop)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+        experiment = client.get_experiment_by_name(loop)
+        while experiment and (runs := client.search_runs([experiment.experiment_id])):
+            for run in runs:
+                client.delete_run(run.info.run_id)
+    shutil.rmtree(_artifacts(settings, loop), ignore_errors=True)
+
+
+def _artifacts(settings: Settings, loop: str) -> Path:
+    return settings.mlflow / "artifacts" / loop
+
+
+@contextmanager
+def _client(settings: Settings) -> Iterator[Any]:
+    """A client on our database; one process at a time makes or migrates it."""
+    os.environ.update(_ENVIRONMENT)
+    settings.mlflow.mkdir(parents=True, exist_ok=True)
+    with (settings.mlflow / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        import mlflow
+
+        for name in _QUIET:
+            logging.getLogger(name).setLevel(logging.WARNING)
+        mlflow.set_tracking_uri(settings.mlflow_uri)
+        mlflow.set_registry_uri(settings.mlflow_uri)
+        client = mlflow.MlflowClient()
+        client.search_experiments(max_results=1)
+    yield client
+
+
+@contextmanager
+def _tracking(
+    settings: Settings, config: Config, context: RunContext, client: Any
+) -> Iterator[Any]:
+    """dagster-mlflow's tracking on a run of its own, which ends FINISHED, FAILED or KILLED."""
+    run = client.create_run(
+        _experiment(settings, config.name, client),
+        run_name=f"{config.name} {context.run.run_id[:8]}",
+        tags={"loop": config.name, "owners": ", ".join(config.owners)},
+    )
+    ended = "FAILED"
+    try:
+        yield _dagster_mlflow(settings, config, context, run.info.run_id)
+        ended = "FINISHED"
+    except KeyboardInterrupt:
+        ended = "KILLED"
+        raise
+    finally:
+        _end(client, run.info.run_id, ended)
+
+
+def _end(client: Any, run_id: str, status: str) -> None:
+    import mlflow
+
+    if mlflow.active_run() is not None:
+        mlflow.end_run(status)
+    client.set_terminated(run_id, status)
+
+
+def _dagster_mlflow(settings: Settings, config: Config, context: RunContext, run_id: str) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # beta, and a legacy resource: the one that there is
+        from dagster_mlflow.resources import MlFlow
+
+        given = {
+            "experiment_name": config.name,
+            "mlflow_tracking_uri": settings.mlflow_uri,
+            "mlflow_run_id": run_id,
+        }
+        return MlFlow(
+            SimpleNamespace(
+                log=context.log,
+                run_id=context.run.run_id,
+                dagster_run=SimpleNamespace(job_name=config.name),
+                resource_config=given,
+            )
+        )
+
+
+def _experiment(settings: Settings, loop: str, client: Any) -> str:
+    from mlflow.exceptions import MlflowException
+
+    place = _artifacts(settings, loop).resolve().as_uri()
+    found = client.get_experiment_by_name(loop)
+    if found is None:
+        try:
+            return str(client.create_experiment(loop, artifact_location=place))
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+            found = client.get_experiment_by_name(loop)
+    return str(found.experiment_id)
+
+
+def _log_run(
+    mlf: Any,
+    trained: Trained,
+    manifest: Mapping[str, Any],
+    plots: Mapping[str, bytes],
+    files: Mapping[str, str],
+) -> None:
+    from mlflow.data.code_dataset_source import CodeDatasetSource
+    from mlflow.data.meta_dataset import MetaDataset
+
+    mlf.log_params({"estimator": trained.estimator, "rows": trained.rows, **trained.params})
+    mlf.log_metrics(_finite({**manifest["metrics"], "seconds": trained.seconds}))
+    mlf.set_tags({name: str(manifest.get(name) or "") for name in VERSION_TAGS})
+    pool = manifest["pool"]
+    digest = str(pool.get("fingerprint", ""))[:_DATASET_DIGEST_CHARS]
+    source = CodeDatasetSource({"table": str(pool.get("table")), "version": str(pool.get("version"))})
+    mlf.log_input(MetaDataset(source, name=str(pool.get("table")), digest=digest), context="training")
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / "plots").mkdir()
+        for name, png in plots.items():
+            (root / "plots" / f"{name}.png").write_bytes(png)
+        for name, text in {**files, "manifest.json": json.dumps(manifest, indent=1)}.items():
+            (root / name).write_text(text, encoding="utf-8")
+        mlf.log_artifacts(folder)
+
+
+def _finite(numbers: Mapping[str, float | None]) -> dict[str, float]:
+    return {k: float(v) for k, v in numbers.items() if v is not None and math.isfinite(v)}
+
+
+def _log_model(mlf: Any, trained: Trained) -> Any:
+    """The ONNX file as an MLflow model; what MLflow stored is the very file that was proven."""
+    import mlflow.onnx
+    import onnx
+    from mlflow.models.signature import ModelSignature
+
+    info = mlflow.onnx.log_model(
+        onnx.load_model_from_string(trained.onnx_bytes),
+        name="model",
+        signature=ModelSignature(inputs=_schema(trained.spec)),
+        pip_requirements=["onnxruntime"],
+        onnx_execution_providers=["CPUExecutionProvider"],
+        save_as_external_data=False,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        stored = Path(mlf.artifacts.download_artifacts(info.model_uri, dst_path=folder))
+        if (stored / "model.onnx").read_bytes() != trained.onnx_bytes:
+            raise TrainingError("MLflow stored other bytes than the model that was proven")
+    return info
+
+
+def _schema(spec: FeatureSpec) -> Any:
+    from mlflow.types import ColSpec, Schema
+
+    types = {"numeric": "float", "categorical": "string", "text": "string"}
+    return Schema([ColSpec(types[kind], name) for name, kind in spec.features])
+
+
+def _register(
+    client: Any, config: Config, run_id: str, model: Any, manifest: Mapping[str, Any]
+) -> Any:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(config.name, description=config.description or config.title)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    tags = {name: str(manifest.get(name) or "") for name in VERSION_TAGS} | {"stage": CANDIDATE}
+    return client.create_model_version(
+        config.name,
+        source=model.model_uri,
+        run_id=run_id,
+        model_id=model.model_id,
+        tags=tags,
+        description=f"Trained because of {manifest.get('cause')}.",
+    )
+
+
+def _version_of(client: Any, loop: str, manifest: Mapping[str, Any]) -> Any | None:
+    """A version with the same identity and the same file."""
+    quoted = str(manifest[IDENTITY_TAG]).replace("'", "")
+    found = client.search_model_versions(f"name='{loop}' and tags.{IDENTITY_TAG}='{quoted}'")
+    same = [v for v in found if v.tags.get("onnx_digest") == manifest["onnx_digest"]]
+    return min(same, key=lambda version: int(version.version)) if same else None
+
+
+def _registered(config: Config, version: Any) -> dict[str, Any]:
+    return {
+        "version": int(version.version),
+        "mlflow_run_id": version.run_id,
+        "mlflow_model": f"models:/{config.name}/{version.version}",
+    }
+
+
+def _by_alias(client: Any, loop: str, alias: str) -> int | None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return int(client.get_model_version_by_alias(loop, alias).version)
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        return None
+
+
+def _set_champion(client: Any, loop: str, champion: int | None) -> None:
+    before = _by_alias(client, loop, CHAMPION)
+    if before == champion:
+        return
+    if before is not None:
+        client.set_model_version_tag(loop, str(before), "stage", "retired")
+    if champion is None:
+        client.delete_registered_model_alias(loop, CHAMPION)
+        return
+    client.set_registered_model_alias(loop, CHAMPION, str(champion))
+    client.set_model_version_tag(loop, str(champion), "stage", CHAMPION)

@@ -1,0 +1,230 @@
+"""Every row has one outcome; training never sees the held-out slice or the future."""
+
+import datetime as dt
+
+import duckdb
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from feedback_assets.config.schema import Config
+from feedback_assets.labels.pool import (
+    REASONS,
+    eligibility_sql,
+    exclusion_sql,
+    fingerprint,
+    holdout_sql,
+    holdout_start,
+    training_sql,
+)
+from feedback_assets_tests.promotion.loops import loop_config
+
+START = pd.Timestamp("2024-01-01", tz="UTC")
+AS_OF = dt.datetime(2024, 1, 31, tzinfo=dt.UTC)
+KEYS = [f"2024-01-{d:02d}" for d in range(1, 31)]
+COLUMNS = [
+    "prediction_id", "event_time", "received_time", "role", "x", "c", "label", "label_status",
+    "label_received_time", "label_conflict", "partition_key",
+]  # fmt: skip
+
+
+def table(rows: list[dict[str, object]], fill: int = 0) -> pd.DataFrame:
+    """Good rows with what `rows` changes; `fill` more good ones."""
+    full = []
+    for i, change in enumerate([*rows, *({} for _ in range(fill))]):
+        event = START + pd.Timedelta(days=i % 30, hours=i % 24)
+        row: dict[str, object] = {
+            "prediction_id": f"p{i:05d}",
+            "event_time": event,
+            "received_time": event,
+            "role": "served",
+            "x": float(i),
+            "c": "k",
+            "label": i % 2,
+            "label_status": "accepted",
+            "label_conflict": False,
+        }
+        row["label_received_time"] = row["event_time"]
+        row |= change
+        row.setdefault("partition_key", f"{row['event_time']:%Y-%m-%d}")
+        full.append(row)
+    frame = pd.DataFrame(full, columns=COLUMNS)
+    for name in ("event_time", "received_time", "label_received_time"):
+        frame[name] = pd.to_datetime(frame[name], utc=True).astype("datetime64[us, UTC]")
+    return frame
+
+
+def run(
+    frame: pd.DataFrame, config: Config, mature: list[str] = KEYS
+) -> tuple[pd.DataFrame, dict[str, int]]:
+    """The pool and the counts by outcome."""
+    with duckdb.connect() as con:
+        con.execute("SET TimeZone = 'UTC'")
+        con.register("t", frame)
+        pool = con.execute(eligibility_sql(config, "t", COLUMNS, mature, AS_OF)).df()
+        counts = con.execute(exclusion_sql(config, "t", COLUMNS, mature, AS_OF)).fetchall()
+    return pool, dict(counts)
+
+
+def test_every_reason_is_found_and_counts_add_up() -> None:
+    late = AS_OF + dt.timedelta(hours=1)
+    old = {"event_time": START - pd.Timedelta(days=200), "partition_key": "2024-01-01", "c": "gone"}
+    frame = table(
+        [
+            {"received_time": late},
+            {"role": "shadow"},
+            {"partition_key": "2024-01-31"},
+            {"label_status": "rejected"},
+            {"label_status": "pending", "label": None},
+            {"label_received_time": late},
+            {"label_conflict": True},
+            old,
+            {"x": 900.5, "label": 0},
+            {"x": 900.5, "label": 1},
+            {"x": 901.5, "label": 1, "event_time": START},
+            {"x": 901.5, "label": 1, "event_time": START},
+            {"x": 902.5, "label": 1},
+            {"x": 902.5, "label": 1},
+        ],
+        fill=300,
+    )
+    pool, counts = run(frame, loop_config())
+    assert counts == {
+        "not yet received": 1,
+        "shadow prediction": 1,
+        "its day is not mature": 1,
+        "label rejected": 1,
+        "no label came": 2,
+        "label disputed": 1,
+        "segment without traffic": 1,
+        "equal features, other label": 2,
+        "duplicate row": 1,
+        "train": counts["train"],
+        "holdout": counts["holdout"],
+    }
+    assert sum(counts.values()) == len(frame)
+    assert set(counts) <= {*REASONS, "train", "holdout"}
+    assert len(pool) == counts["train"] + counts["holdout"]
+    assert list(pool.columns) == [*COLUMNS, "split"]
+
+
+def test_the_newest_mature_days_are_held_out() -> None:
+    config = loop_config(pool={"holdout_days": 7})
+    pool, _ = run(table([], fill=600), config, KEYS[:20])
+    days = pool.groupby("split")["partition_key"].agg(["min", "max"])
+    assert holdout_start(config, KEYS[:20]) == dt.datetime(2024, 1, 14, tzinfo=dt.UTC)
+    assert list(days.loc["train"]) == ["2024-01-01", "2024-01-13"]
+    assert list(days.loc["holdout"]) == ["2024-01-14", "2024-01-20"]
+    assert pool["prediction_id"].is_unique
+
+
+def test_without_a_mature_day_there_is_no_pool() -> None:
+    pool, counts = run(table([], fill=50), loop_config(), [])
+    assert pool.empty
+    assert counts == {"its day is not mature": 50}
+
+
+def test_coarse_features_are_no_sign_of_a_fault() -> None:
+    pool, counts = run(table([{"x": float(i % 3)} for i in range(300)]), loop_config())
+    assert set(counts) == {"train", "holdout"}
+    assert len(pool) == 300
+
+
+def test_equal_texts_are_always_compared() -> None:
+    config = loop_config(columns={"numeric": [], "categorical": [], "text": ["c"], "segments": []})
+    rows: list[dict[str, object]] = [{"c": f"text {i % 100}"} for i in range(200)]
+    rows[7]["label"] = 0
+    rows[107]["label"] = 1
+    _, counts = run(table(rows), config)
+    assert counts["equal features, other label"] == 2
+    assert sum(counts.values()) == 200
+
+
+def test_texts_without_twins_all_stay() -> None:
+    config = loop_config(columns={"numeric": [], "categorical": [], "text": ["c"], "segments": []})
+    pool, counts = run(table([{"c": f"text {i}"} for i in range(50)]), config)
+    assert len(pool) == sum(counts.values()) == 50
+
+
+def test_nulls_and_neighbouring_values_are_told_apart() -> None:
+    config = loop_config(columns={"numeric": ["x"], "categorical": ["c"], "segments": []})
+    rows: list[dict[str, object]] = [
+        {"x": None, "c": "", "label": 0},
+        {"x": None, "c": None, "label": 1},
+        {"x": 1.0, "c": "2,3:1.0", "label": 1},
+        {"x": 1.0, "c": "2", "label": 0},
+    ]
+    _, counts = run(table(rows, fill=200), config)
+    assert set(counts) == {"train", "holdout"}
+
+
+def test_old_histories_are_judged_by_their_own_time() -> None:
+    frame = table([], fill=100)
+    for name in ("event_time", "received_time", "label_received_time"):
+        frame[name] = frame[name] - pd.Timedelta(days=4_000)
+    _, counts = run(frame, loop_config())
+    assert "segment without traffic" not in counts
+
+
+def test_disputed_labels_and_old_segments_stay_when_the_file_says_so() -> None:
+    config = loop_config(pool={"drop_conflicts": False, "relevance_days": 0})
+    old = {"event_time": START - pd.Timedelta(days=200), "partition_key": "2024-01-01", "c": "gone"}
+    _, counts = run(table([{"label_conflict": True}, old], fill=100), config)
+    assert counts["train"] + counts["holdout"] == 102
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "x": st.sampled_from([None, 0.0, 1.0]),
+                "label": st.sampled_from([None, 0, 1]),
+                "label_status": st.sampled_from(["accepted", "pending", "rejected"]),
+                "label_conflict": st.sampled_from([None, True, False]),
+                "c": st.sampled_from([None, "a", "b'c"]),
+            },
+        ),
+        max_size=40,
+    )
+)
+def test_each_row_has_exactly_one_outcome(rows: list[dict[str, object]]) -> None:
+    frame = table(rows, fill=3)
+    pool, counts = run(frame, loop_config())
+    assert sum(counts.values()) == len(frame)
+    assert len(pool) == counts.get("train", 0) + counts.get("holdout", 0)
+    assert pool["prediction_id"].is_unique
+
+
+def test_training_takes_the_same_rows_in_any_order() -> None:
+    config = loop_config(model={"max_rows": 100, "window_days": 10}, pool={"holdout_days": 5})
+    pool, _ = run(table([], fill=900), config)
+    with duckdb.connect() as con:
+        con.execute("SET TimeZone = 'UTC'")
+        con.register("p", pool)
+        con.register("q", pool.sample(frac=1, random_state=1))
+        first = con.execute(training_sql(config, "p")).df()
+        again = con.execute(training_sql(config, "q")).df()
+        held = con.execute(holdout_sql("p")).df()
+    assert list(first["prediction_id"]) == list(again["prediction_id"])
+    assert len(first) == 100
+    assert set(first["split"]) == {"train"}
+    assert first["partition_key"].min() >= "2024-01-15"
+    assert set(held["split"]) == {"holdout"}
+
+
+def test_fingerprints_follow_content_not_order() -> None:
+    one = {
+        "table": "t",
+        "partitions": {"a": {"digest": "1", "rows": 2}, "b": {"digest": "2", "rows": 1}},
+    }
+    two = {"partitions": dict(reversed(list(one["partitions"].items()))), "table": "t"}  # type: ignore[attr-defined]
+    assert fingerprint(one) == fingerprint(two)
+    assert fingerprint(one) != fingerprint({**one, "table": "u"})
+
+
+def test_a_naive_moment_is_refused() -> None:
+    with pytest.raises(ValueError, match="aware"):
+        eligibility_sql(loop_config(), "t", COLUMNS, KEYS, dt.datetime(2024, 1, 31))  # noqa: DTZ001
