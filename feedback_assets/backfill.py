@@ -42,7 +42,9 @@ def backfill_range(
     calendar = set(loop.space.partitions.get_partition_keys())
     keys = [
         key
-        for key in partition_range(grain, partition_key_of(grain, first), partition_key_of(grain, last))
+        for key in partition_range(
+            grain, partition_key_of(grain, first), partition_key_of(grain, last)
+        )
         if key in calendar
     ]
     if not keys:

@@ -13,13 +13,14 @@ from feedback_assets.settings import Settings
 
 def build(settings: Settings) -> dg.Definitions:
     """The definitions of all loops; one that does not load never stops the others."""
+    clock = Clock()
     parts = [
-        FeedbackLoop(loop, settings).definitions()
+        FeedbackLoop(loop, settings).definitions(clock)
         if isinstance(loop, Config)
         else broken_loop(re.sub(r"\W", "_", name), loop)
         for name, loop in load_loops(settings).items()
     ]
-    return dg.Definitions.merge(dg.Definitions(resources={"clock": Clock()}), *parts)
+    return dg.Definitions.merge(dg.Definitions(), *parts)
 
 
 @dg.definitions

@@ -110,7 +110,7 @@ class FeedbackLoopComponent(dg.Component, dg.Model, dg.Resolvable):
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """The loop's definitions."""
-        path = Path(context.resolve_source_relative_path(self.config))
+        path = context.path / Path(self.config)
         return FeedbackLoop(load_loop(path), Settings()).definitions()
 
 

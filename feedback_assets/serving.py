@@ -52,9 +52,7 @@ def serve_ui(settings: Settings, port: int, reports_port: int, console: Console)
 def command(settings: Settings, port: int) -> list[str]:
     """The command that starts Dagster on the project's workspace."""
     workspace = settings.configs.expanduser().resolve().parent / "workspace.yaml"
-    where = (
-        ["-w", str(workspace)] if workspace.is_file() else ["-m", "feedback_assets.definitions"]
-    )
+    where = ["-w", str(workspace)] if workspace.is_file() else ["-m", "feedback_assets.definitions"]
     beside = Path(sys.executable).with_name("dagster")
     return [str(beside), "dev", *where, "-h", "127.0.0.1", "-p", str(port)]
 

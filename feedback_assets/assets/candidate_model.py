@@ -7,6 +7,7 @@ from pydantic import Field
 
 from feedback_assets.assets.labeled_pool import pinned_pool
 from feedback_assets.assets.ledger import one_at_a_time, record
+from feedback_assets.assets.materialize import Metadata
 from feedback_assets.assets.models import ModelVersion, trained_from
 from feedback_assets.assets.space import CAUSE_TAG, EVIDENCE_TAG, LoopSpace
 from feedback_assets.assets.training import train_version, training_digest
@@ -98,7 +99,7 @@ def reason_in(evidence: str) -> str:
     return str(json.loads(evidence).get("reason", "")) if evidence else ""
 
 
-def figures(space: LoopSpace, model: ModelVersion) -> dict[str, object]:
+def figures(space: LoopSpace, model: ModelVersion) -> Metadata:
     """What a person opens: metrics, plots, manifest, where the model is."""
     manifest = model.manifest
     plots = {

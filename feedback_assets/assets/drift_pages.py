@@ -8,7 +8,7 @@ import pandas as pd
 from feedback_assets.assets.models import ModelVersion
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.drift.verdict import DayVerdict
-from feedback_assets.tables.sql import literal
+from feedback_assets.sqltext import literal
 from feedback_assets.tables.table import Snapshot
 
 

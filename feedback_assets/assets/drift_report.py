@@ -10,7 +10,6 @@ from feedback_assets.assets.drift_pages import write_pages
 from feedback_assets.assets.materialize import Metadata, partitioned_result
 from feedback_assets.assets.models import ModelVersion, champion
 from feedback_assets.assets.space import LoopSpace
-from feedback_assets.clock import Clock
 from feedback_assets.config.schema import Config
 from feedback_assets.drift.binning import Tally, tally
 from feedback_assets.drift.profile import ReferenceColumn, ReferenceProfile
@@ -18,8 +17,8 @@ from feedback_assets.drift.report import REPORT_COLUMNS, report_rows
 from feedback_assets.drift.verdict import DayVerdict, day_verdict
 from feedback_assets.performance.metrics import evaluate_frame
 from feedback_assets.reports.plots import drift_bars, markdown_image
+from feedback_assets.sqltext import ident, idents
 from feedback_assets.tables.connection import connect
-from feedback_assets.tables.sql import ident, idents
 from feedback_assets.tables.table import Snapshot
 
 DESCRIPTION = """One verdict per column and one for the day, against the champion's training data.
@@ -29,10 +28,12 @@ counts; the chance of any false alarm on a clean day is at most {alpha:g}, and a
 {margin:g} standard deviations is called immaterial. Realised performance is there where labels
 are."""
 NO_REFERENCE = "no champion yet: there is nothing to compare with"
-REPORT_SQL = f"""SELECT {', '.join(
-    f'CAST({ident(name)} AS {kind}) AS {ident(name)}'
-    for name, kind in {**REPORT_COLUMNS, 'value': 'DOUBLE', 'reference': 'BIGINT'}.items()
-)} FROM judged"""
+REPORT_SQL = f"""SELECT {
+    ", ".join(
+        f"CAST({ident(name)} AS {kind}) AS {ident(name)}"
+        for name, kind in {**REPORT_COLUMNS, "value": "DOUBLE", "reference": "BIGINT"}.items()
+    )
+} FROM judged"""
 
 
 def drift_report(space: LoopSpace) -> dg.AssetsDefinition:
@@ -50,15 +51,11 @@ def drift_report(space: LoopSpace) -> dg.AssetsDefinition:
         automation_condition=condition,
         **space.attributes(
             "drift_report",
-            DESCRIPTION.format(
-                alpha=space.config.drift.alpha, margin=space.config.drift.margin_sd
-            ),
+            DESCRIPTION.format(alpha=space.config.drift.alpha, margin=space.config.drift.margin_sd),
             {"deltalake", "duckdb", "evidently"},
         ),
     )
-    def _drift_report(
-        context: dg.AssetExecutionContext, clock: dg.ResourceParam[Clock]
-    ) -> dg.MaterializeResult:
+    def _drift_report(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         keys = list(context.partition_keys)
         source = space.table("feedback_table").snapshot()
         reference = champion(space)
@@ -106,9 +103,7 @@ def verdicts(
         for name, column in profile.columns.items()
         if name in source.columns()
     }
-    return {
-        key: judge(profile, tallies, position, config) for position, key in enumerate(present)
-    }
+    return {key: judge(profile, tallies, position, config) for position, key in enumerate(present)}
 
 
 def judge(
@@ -187,7 +182,9 @@ def report_frame(
         parts.append(pd.DataFrame([whole, *values]).assign(partition_key=key))
     frame = pd.concat(parts, ignore_index=True).assign(reference=version)
     frame = frame.reindex(columns=[*REPORT_COLUMNS, "value", "reference"])
-    return frame.astype({"rows": "Int64", "rows_ref": "Int64", "reference": "Int64", "value": "float64"})
+    return frame.astype(
+        {"rows": "Int64", "rows_ref": "Int64", "reference": "Int64", "value": "float64"}
+    )
 
 
 def day_metadata(

@@ -12,8 +12,8 @@ from feedback_assets.assets.space import LoopSpace, micros
 from feedback_assets.clock import Clock
 from feedback_assets.config.grain import partition_end, partition_key_of, partition_start
 from feedback_assets.labels.join import feedback_table_sql
+from feedback_assets.sqltext import literals
 from feedback_assets.tables.connection import connect
-from feedback_assets.tables.sql import literals
 from feedback_assets.tables.table import Snapshot
 
 DESCRIPTION = """Every prediction with the latest accepted feedback known now: {kpi}

@@ -129,9 +129,7 @@ def standing_of(
 ) -> Maturity:
     """Which days are mature as of now, by the delays seen so far."""
     if not source.partitions():
-        raise dg.Failure(
-            f"{space.name}.feedback_table was never materialized", allow_retries=False
-        )
+        raise dg.Failure(f"{space.name}.feedback_table was never materialized", allow_retries=False)
     counts = con.execute(delay_counts_sql(space.config, source.relation(), as_of)).df()
     return maturity(counts, space.config, as_of)
 

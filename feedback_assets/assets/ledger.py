@@ -18,9 +18,7 @@ def decisions(space: LoopSpace, *kinds: Kind) -> list[Decision]:
     if snapshot.version < 0:
         return []
     with connect(space.settings) as con:
-        frame = con.execute(
-            f"SELECT * FROM {snapshot.relation()} ORDER BY time, decision_id"
-        ).df()
+        frame = con.execute(f"SELECT * FROM {snapshot.relation()} ORDER BY time, decision_id").df()
     return [d for d in from_frame(frame) if not kinds or d.kind in kinds]
 
 

@@ -99,9 +99,7 @@ def preview(con: duckdb.DuckDBPyConnection, relation: str) -> dg.TableMetadataVa
     cursor = con.execute(f"SELECT * FROM {relation} LIMIT {PREVIEW_ROWS}")
     names = [column[0] for column in cursor.description or []]
     records = [
-        dg.TableRecord(
-            {name: shown(value) for name, value in zip(names, row, strict=True)}
-        )
+        dg.TableRecord({name: shown(value) for name, value in zip(names, row, strict=True)})
         for row in cursor.fetchall()
     ]
     schema = dg.TableSchema(columns=[dg.TableColumn(name) for name in names])

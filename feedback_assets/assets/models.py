@@ -92,4 +92,4 @@ def trained_from(space: LoopSpace, identity: str) -> ModelVersion | None:
 def champion(space: LoopSpace) -> ModelVersion | None:
     """The version in production, by the newest promotion in the decisions table."""
     promoted = decisions(space, "promote")
-    return model_version(space, int(promoted[-1].version)) if promoted else None
+    return model_version(space, int(promoted[-1].version or 0)) if promoted else None

@@ -3,7 +3,12 @@
 import dagster as dg
 import duckdb
 
-from feedback_assets.assets.materialize import Metadata, files_read, intake_metadata, partitioned_result
+from feedback_assets.assets.materialize import (
+    Metadata,
+    files_read,
+    intake_metadata,
+    partitioned_result,
+)
 from feedback_assets.assets.space import LoopSpace, micros
 from feedback_assets.capture.files import FileSource
 from feedback_assets.capture.predictions import stage_predictions

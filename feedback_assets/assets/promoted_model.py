@@ -10,6 +10,7 @@ import pandas as pd
 from pydantic import Field
 
 from feedback_assets.assets.ledger import decisions, one_at_a_time, record
+from feedback_assets.assets.materialize import Metadata
 from feedback_assets.assets.models import ModelVersion, champion, model_version, versions
 from feedback_assets.assets.space import CAUSE_TAG, EVIDENCE_TAG, LoopSpace
 from feedback_assets.clock import Clock
@@ -213,11 +214,11 @@ def decision_of(
     )
 
 
-def figures(space: LoopSpace, judged: Judged, serving: ModelVersion) -> dict[str, object]:
+def figures(space: LoopSpace, judged: Judged, serving: ModelVersion) -> Metadata:
     """What a person opens: who serves, what was decided and why, the intervals, the notes."""
     gate, decision = judged.gate, judged.decision
     notes = space.reports / "decisions" / f"version-{judged.candidate.version}.md"
-    metadata: dict[str, object] = {
+    metadata: Metadata = {
         "champion": serving.version,
         "onnx_digest": serving.digest,
         "candidate": judged.candidate.version,

@@ -97,7 +97,13 @@ def train_version(
     plots = pictures(config, holdout, fresh)
     profile = reference_of(config, rows, seen)
     manifest |= register_candidate(
-        space.settings, config, context, trained, manifest, plots, {"reference.json": profile.to_json()}
+        space.settings,
+        config,
+        context,
+        trained,
+        manifest,
+        plots,
+        {"reference.json": profile.to_json()},
     )
     sample = answered(rows, seen).head(config.drift.page_rows)
     return keep(space, manifest, trained, profile, sample, plots)
@@ -113,7 +119,7 @@ def numbers(config: Config, frame: pd.DataFrame, scores: Scores) -> dict[str, fl
         scores.class_scores,
         config.label.classes,
     )
-    return {name: value if value == value else None for name, value in found.items()}  # noqa: PLR0124
+    return {name: value if value == value else None for name, value in found.items()}
 
 
 def answered(rows: pd.DataFrame, scores: Scores) -> pd.DataFrame:
@@ -130,7 +136,9 @@ def reference_of(config: Config, rows: pd.DataFrame, scores: Scores) -> Referenc
     answer: Kind = "numeric" if config.label.kind == "regression" else "categorical"
     kinds |= {"score": "numeric", "prediction": answer, "label": answer}
     roles: dict[str, Role] = {"score": "score", "prediction": "prediction", "label": "label"}
-    return build(answered(rows, scores), kinds, config.drift, roles, rows["partition_key"])
+    return build(
+        dict(answered(rows, scores).items()), kinds, config.drift, roles, rows["partition_key"]
+    )
 
 
 def pictures(config: Config, holdout: pd.DataFrame, scores: Scores) -> dict[str, bytes]:

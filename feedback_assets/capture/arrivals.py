@@ -13,7 +13,7 @@ from feedback_assets.capture.files import SourceFile
 from feedback_assets.capture.readers import STREAM, Opened, open_file
 from feedback_assets.config.grain import Grain, partition_key_of, partition_key_sql
 from feedback_assets.errors import SourceError
-from feedback_assets.tables.sql import ident
+from feedback_assets.sqltext import ident
 
 _KNOWN: dict[tuple[SourceFile, str, Grain], frozenset[str]] = {}
 _KNOWN_LIMIT = 10_000

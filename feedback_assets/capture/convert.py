@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from feedback_assets.config.schema import Label
-from feedback_assets.tables.sql import literal, literals
+from feedback_assets.sqltext import literal, literals
 
 Kind = Literal["number", "text", "time"]
 Family = Literal["whole", "float", "boolean", "text", "moment", "bytes", "other"]

@@ -8,9 +8,11 @@ import duckdb
 from feedback_assets.capture.arrivals import partitions_in
 from feedback_assets.capture.contract import feedback_schema
 from feedback_assets.capture.convert import Fault, answer, fault
+from feedback_assets.capture.counts import Staged
 from feedback_assets.capture.files import SourceFile
+from feedback_assets.capture.plan import Field, Plan
 from feedback_assets.capture.screen import faults_of
-from feedback_assets.capture.stage import Field, Plan, Staged, stage
+from feedback_assets.capture.stage import stage
 from feedback_assets.config.schema import Config
 
 DUPLICATE_EVENT = "duplicate event"

@@ -20,7 +20,7 @@ import pyarrow.parquet
 
 from feedback_assets.capture.files import SourceFile
 from feedback_assets.errors import SourceError
-from feedback_assets.tables.sql import ident, literal, literals
+from feedback_assets.sqltext import ident, literal, literals
 
 STREAM = "source_stream"
 """The name under which an opened text file is registered with DuckDB."""

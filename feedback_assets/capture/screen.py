@@ -13,7 +13,7 @@ import pandas as pd
 
 from feedback_assets.capture.convert import Fault, fault
 from feedback_assets.errors import ContractError
-from feedback_assets.tables.sql import ident, literal
+from feedback_assets.sqltext import ident, literal
 
 if TYPE_CHECKING:
     import pandera.pandas as pa

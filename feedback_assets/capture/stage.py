@@ -7,14 +7,15 @@ into a temporary table of the connection, which spills to disk: no row is held i
 import datetime as dt
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 
 import duckdb
 import pyarrow as pa
 
 from feedback_assets.capture.arrivals import may_hold, partitions_in
 from feedback_assets.capture.convert import Fault, Kind, convert, family_of, first_fault
+from feedback_assets.capture.counts import Counts, Staged, add_up
 from feedback_assets.capture.files import SourceFile
+from feedback_assets.capture.plan import Plan
 from feedback_assets.capture.readers import (
     BROKEN,
     FILE,
@@ -27,104 +28,13 @@ from feedback_assets.capture.readers import (
     open_parquet,
     open_text,
 )
-from feedback_assets.config.grain import Grain, partition_end, partition_key_sql, partition_start
+from feedback_assets.config.grain import partition_end, partition_key_sql, partition_start
 from feedback_assets.errors import SourceError
-from feedback_assets.tables.sql import ident, idents, literal, literals
+from feedback_assets.sqltext import ident, idents, literal, literals
 
 _ROWS = '"#staged"'
 _GOOD, _BAD, _FUTURE, _BLANK = range(4)
 _CUT = 500
-
-
-@dataclass(frozen=True)
-class Field:
-    """One column of the source and what it becomes before the table's columns are made of it."""
-
-    name: str
-    column: str | None
-    kind: Kind
-    required: bool = False
-    """Rows of a file without this column go to quarantine."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How the rows of a source become rows of a table."""
-
-    fields: tuple[Field, ...]
-    columns: tuple[tuple[str, str, str], ...]
-    """Name, DuckDB type and SQL over the fields; `source_file` and `partition_key` are added."""
-    faults: tuple[Fault, ...]
-    """Over the fields."""
-    contract: tuple[Fault, ...]
-    """Over the columns."""
-    key: str
-    """The column that may be there once in a partition."""
-    duplicate: str
-    """The words for a row that repeats a key."""
-    time: str
-    """The column that decides the partition."""
-    time_column: str | None
-    """The source's column it comes from; the file's last change when None."""
-    grain: Grain
-    blank: str = "FALSE"
-    """SQL over the fields: the row says nothing and is only counted."""
-
-
-@dataclass(frozen=True)
-class Counts:
-    """What became of the rows of one partition; received = stored + quarantined."""
-
-    stored: int = 0
-    quarantined: int = 0
-    future: int = 0
-    """Received only after the as-of time: not there yet."""
-    blank: int = 0
-    """Rows that hold no feedback, such as a history's rows whose label is not known yet."""
-    reasons: Mapping[str, int] = field(default_factory=dict)
-    """Quarantined rows by reason, most frequent first."""
-
-    @property
-    def received(self) -> int:
-        """Rows that had been received at the as-of time."""
-        return self.stored + self.quarantined
-
-    @property
-    def quarantined_share(self) -> float:
-        """Quarantined rows over received rows, 0 when none was received."""
-        return self.quarantined / self.received if self.received else 0.0
-
-
-@dataclass(frozen=True)
-class Staged:
-    """Two temporary views of the connection and what is in them."""
-
-    counts: Mapping[str, Counts]
-    """By partition; every partition that was asked for is there."""
-    files: tuple[SourceFile, ...]
-    """The files that were read."""
-    good: str = "staged_good"
-    bad: str = "staged_bad"
-
-    @property
-    def total(self) -> Counts:
-        """All partitions together."""
-        return add_up(list(self.counts.values()))
-
-
-def add_up(counts: Sequence[Counts]) -> Counts:
-    """Return the sum of some counts."""
-    reasons: dict[str, int] = {}
-    for count in counts:
-        for reason, rows in count.reasons.items():
-            reasons[reason] = reasons.get(reason, 0) + rows
-    return Counts(
-        sum(c.stored for c in counts),
-        sum(c.quarantined for c in counts),
-        sum(c.future for c in counts),
-        sum(c.blank for c in counts),
-        dict(sorted(reasons.items(), key=lambda item: (-item[1], item[0]))),
-    )
 
 
 def stage(

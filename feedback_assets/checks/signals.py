@@ -84,7 +84,9 @@ def log_signals(space: LoopSpace) -> dg.AssetChecksDefinition:
             else "no prediction was ever logged",
             max_hours=contract.freshness_hours,
         )
-        keys = [key for key in partitions_in_scope(context, space, "prediction_log") if key in known]
+        keys = [
+            key for key in partitions_in_scope(context, space, "prediction_log") if key in known
+        ]
         refused = space.table("prediction_log_quarantine").snapshot().partitions()
         bad = sum(refused[key].rows for key in keys if key in refused)
         total = bad + sum(known[key].rows for key in keys)

@@ -11,7 +11,7 @@ from rich.table import Table as RichTable
 
 from feedback_assets.errors import FeedbackAssetsError
 from feedback_assets.settings import Settings
-from feedback_assets.tables.sql import literal
+from feedback_assets.sqltext import literal
 
 SHOWN_ROWS = 50
 EXPORTS = {".parquet": "FORMAT parquet", ".csv": "FORMAT csv, HEADER"}
@@ -63,7 +63,9 @@ def versions(
     shown = RichTable("version", "committed", "partitions", "rows", "inputs", "run")
     for entry in known[table].history()[:limit]:
         keys = entry.partitions
-        span = keys[0] if len(keys) == 1 else f"{len(keys)}: {min(keys)}..{max(keys)}" if keys else ""
+        span = (
+            keys[0] if len(keys) == 1 else f"{len(keys)}: {min(keys)}..{max(keys)}" if keys else ""
+        )
         inputs = ", ".join(f"{name} {version}" for name, version in entry.inputs.items())
         shown.add_row(
             str(entry.version),

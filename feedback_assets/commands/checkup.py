@@ -18,8 +18,8 @@ from feedback_assets.config.schema import Config
 from feedback_assets.config.shape import nearest
 from feedback_assets.errors import ConfigError
 from feedback_assets.settings import Settings
+from feedback_assets.sqltext import ident
 from feedback_assets.tables.connection import connect
-from feedback_assets.tables.sql import ident
 
 NEWEST_FILES = 20
 """Files looked at for which partitions they hold."""

@@ -54,9 +54,7 @@ def demo(
 
 def simulate(
     loop: Annotated[str, typer.Argument(help="A loop of configs/loops/.")],
-    data: Annotated[
-        Path, typer.Option(help="Labelled history: one Parquet, CSV or JSONL file.")
-    ],
+    data: Annotated[Path, typer.Option(help="Labelled history: one Parquet, CSV or JSONL file.")],
     start: Annotated[
         dt.datetime | None,
         typer.Option("--from", help="What lies before trains the first model; 1/5 if not said."),
@@ -118,9 +116,7 @@ def replay(
             f"and --to {period.end:%Y-%m-%d} must lie inside, with history before --from"
         )
     with open_instance(settings) as instance:
-        simulation = Simulation(
-            FeedbackLoop(config, settings), history, period, instance, console
-        )
+        simulation = Simulation(FeedbackLoop(config, settings), history, period, instance, console)
         numbers = simulation.run()
     tell(numbers, console)
     html, numbers_path = report_paths(simulation.space)
@@ -160,9 +156,9 @@ def backfill(
     ] = None,
 ) -> None:
     """Materialize a range of days again, in chunks; doing it twice changes nothing."""
+    from feedback_assets.backfill import backfill_range
     from feedback_assets.instance import open_instance
     from feedback_assets.loop import FeedbackLoop
-    from feedback_assets.backfill import backfill_range
 
     settings, console = Settings(), Console()
     config = loop_config(settings, loop)

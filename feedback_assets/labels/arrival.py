@@ -17,7 +17,7 @@ import pandas as pd
 
 from feedback_assets.config.grain import partition_end
 from feedback_assets.config.schema import Config
-from feedback_assets.labels.sqltext import instant, number
+from feedback_assets.sqltext import instant, number
 
 STEPS = 720
 _OWN_CURVE_LABELS = 50

@@ -3,7 +3,7 @@
 import datetime as dt
 
 from feedback_assets.config.schema import Config
-from feedback_assets.tables.sql import ident, literal
+from feedback_assets.sqltext import ident, instant
 
 LABEL_TYPES = {"binary": "BIGINT", "multiclass": "VARCHAR", "regression": "DOUBLE"}
 JOINED_COLUMNS = (
@@ -11,11 +11,6 @@ JOINED_COLUMNS = (
     "label_source", "label_count", "label_conflict", "labels_seen", "rating",
 )  # fmt: skip
 DAY_US = 86_400_000_000
-
-
-def timestamp(moment: dt.datetime) -> str:
-    """`moment` as an SQL literal with time zone."""
-    return f"TIMESTAMPTZ {literal(moment.astimezone(dt.UTC).isoformat())}"
 
 
 def feedback_table_sql(config: Config, predictions: str, events: str, as_of: dt.datetime) -> str:
@@ -44,7 +39,7 @@ WITH heard AS (
   SELECT p.prediction_id, p.event_time AS asked_at, e.event_id, e.kind, e.value, e.source,
          e.event_time AS happened_at, e.received_time AS heard_at
   FROM {predictions} AS p JOIN {events} AS e ON e.prediction_id = p.prediction_id
-  WHERE e.received_time <= {timestamp(as_of)}
+  WHERE e.received_time <= {instant(as_of)}
     AND epoch_us(e.received_time) - epoch_us(p.event_time) <= {horizon}
 ), ranked AS (
   SELECT *, CASE WHEN {is_label} THEN 'label' ELSE kind END AS family,

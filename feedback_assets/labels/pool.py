@@ -12,7 +12,7 @@ from typing import Any
 
 from feedback_assets.config.grain import partition_end
 from feedback_assets.config.schema import Config
-from feedback_assets.labels.sqltext import ident, instant, literal, number
+from feedback_assets.sqltext import ident, instant, literal, number
 
 REASONS = (
     "not yet received",

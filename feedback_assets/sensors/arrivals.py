@@ -125,7 +125,9 @@ def short(fingerprint: str) -> str:
 
 def pack(fingerprints: Iterable[str]) -> str:
     """A set of short fingerprints as cursor text."""
-    return base64.b64encode(b"".join(sorted(bytes.fromhex(f) for f in fingerprints))).decode() or "-"
+    return (
+        base64.b64encode(b"".join(sorted(bytes.fromhex(f) for f in fingerprints))).decode() or "-"
+    )
 
 
 def unpack(cursor: str) -> set[str]:

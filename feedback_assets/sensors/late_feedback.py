@@ -91,7 +91,10 @@ def runs(space: LoopSpace, behind: dict[str, int]) -> list[dg.RunRequest]:
                 ["feedback_table", "drift_report"],
                 f"{space.name}:late_feedback:{digest}",
                 "late_feedback",
-                {"partitions": f"{keys[0]}..{keys[-1]}", "feedback_version": max(evidence.values())},
+                {
+                    "partitions": f"{keys[0]}..{keys[-1]}",
+                    "feedback_version": max(evidence.values()),
+                },
                 {**partition_tags(keys), **DATAFLOW_RETRIES},
             )
         )

@@ -5,7 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 import dagster as dg
-from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG, ASSET_PARTITION_RANGE_START_TAG
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+)
 
 from feedback_assets.assets.space import CAUSE_TAG, EVIDENCE_TAG, LOOP_TAG, LoopSpace
 

@@ -13,8 +13,8 @@ from feedback_assets.assets.space import RETRAIN_TAG, LoopSpace
 from feedback_assets.clock import Clock
 from feedback_assets.config.grain import partition_end
 from feedback_assets.config.schema import Config
-from feedback_assets.labels.join import timestamp
 from feedback_assets.sensors.requests import caused_run
+from feedback_assets.sqltext import instant
 from feedback_assets.tables.connection import connect
 
 EVENTS_PER_TICK = 1_000
@@ -124,9 +124,7 @@ def retrain(space: LoopSpace) -> dg.SensorDefinition:
     ) -> dg.SensorResult:
         storage_id, pending = _read_cursor(context.cursor)
         records = context.instance.fetch_materializations(
-            dg.AssetRecordsFilter(
-                asset_key=space.key("drift_report"), after_storage_id=storage_id
-            ),
+            dg.AssetRecordsFilter(asset_key=space.key("drift_report"), after_storage_id=storage_id),
             limit=EVENTS_PER_TICK,
             ascending=True,
         ).records
@@ -178,7 +176,7 @@ def labels_since(space: LoopSpace, moment: dt.datetime | None) -> int:
     snapshot = space.table("feedback_table").snapshot()
     if snapshot.version < 0:
         return 0
-    after = f"AND label_received_time > {timestamp(moment)}" if moment else ""
+    after = f"AND label_received_time > {instant(moment)}" if moment else ""
     with connect(space.settings) as con:
         row = con.execute(
             f"SELECT COUNT(*) FROM {snapshot.relation()} WHERE label_status = 'accepted' {after}"
@@ -230,8 +228,4 @@ def _read_cursor(cursor: str | None) -> tuple[int | None, list[Breach]]:
 
 
 def _write_cursor(storage_id: int | None, breaches: Sequence[Breach]) -> str:
-    return json.dumps(
-        {"storage_id": storage_id, "breaches": [vars(breach) for breach in breaches]}
-    )
-
-
+    return json.dumps({"storage_id": storage_id, "breaches": [vars(breach) for breach in breaches]})

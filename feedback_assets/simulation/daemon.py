@@ -62,7 +62,9 @@ class Ticker:
                     yield finished
             if not busy:
                 return
-        raise RuntimeError(f"{self.space.name}: sensors still ask for runs after {QUIET_AFTER} rounds")
+        raise RuntimeError(
+            f"{self.space.name}: sensors still ask for runs after {QUIET_AFTER} rounds"
+        )
 
     def _tick(self, sensor: dg.SensorDefinition) -> Iterator[Finished]:
         context = dg.build_sensor_context(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,8 +15,8 @@ from feedback_assets.capture.files import FileSource
 from feedback_assets.config.schema import Config
 from feedback_assets.errors import ConfigError, SourceError
 from feedback_assets.settings import Settings
+from feedback_assets.sqltext import ident, literal
 from feedback_assets.tables.connection import connect
-from feedback_assets.tables.sql import ident, literal
 
 READERS = {
     ".parquet": "read_parquet",
@@ -66,28 +67,30 @@ class History:
         columns, feedback = self.config.columns, self.config.source.feedback.columns
         reader = READERS.get(self.path.suffix.lower())
         if reader is None or not self.path.is_file():
-            raise SourceError(
-                f"{self.path}: a history is one file ending in {', '.join(READERS)}"
-            )
+            raise SourceError(f"{self.path}: a history is one file ending in {', '.join(READERS)}")
         known = ident(feedback.received_time or columns.event_time)
         with connect(self.settings) as con:
             relation = f"{reader}({literal(str(self.path))})"
-            present = [d[0] for d in con.execute(f"SELECT * FROM {relation} LIMIT 0").description or ()]
+            present = [
+                d[0] for d in con.execute(f"SELECT * FROM {relation} LIMIT 0").description or ()
+            ]
             needed = [columns.id, columns.event_time, feedback.value, *columns.features]
-            needed += [*columns.carried, *([feedback.received_time] if feedback.received_time else [])]
+            needed += [
+                *columns.carried,
+                *([feedback.received_time] if feedback.received_time else []),
+            ]
             missing = [name for name in dict.fromkeys(needed) if name not in present]
             if missing:
                 raise ConfigError(
                     f"{self.path} lacks {', '.join(missing)}, which configs/loops/"
                     f"{self.config.name}.yaml declares; it has: {', '.join(present)}"
                 )
-            frame = con.execute(
+            return con.execute(
                 f"""SELECT * {self._canonical()}, CAST({ident(columns.event_time)} AS TIMESTAMPTZ) AS _event_time,
                       CAST({known} AS TIMESTAMPTZ) AS _label_time
                     FROM {relation} WHERE {ident(columns.event_time)} IS NOT NULL
                     ORDER BY _event_time, {ident(columns.id)}"""
             ).df()
-        return frame
 
     def _canonical(self) -> str:
         """Features as the prediction log holds them: a model must see what it was trained on."""
@@ -161,7 +164,7 @@ class Delivery:
         source = getattr(self.config.source, kind)
         return FileSource(source, self.settings).base
 
-    def predictions(self, name: str, frame: pd.DataFrame, extra: dict[str, object]) -> None:
+    def predictions(self, name: str, frame: pd.DataFrame, extra: dict[str, Any]) -> None:
         """Deliver rows with the answers the model gave (`extra`: column to values)."""
         drop = ["_event_time", "_label_time", *self._truth()]
         kept = frame.drop(columns=[c for c in drop if c in frame.columns])

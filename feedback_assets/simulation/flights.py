@@ -98,7 +98,7 @@ def flights_history(out: Path) -> Path:
         for name in ("weather", "planes", "airports"):
             con.register(name, pd.read_csv(folder / f"{name}.csv"))
         con.execute(f"copy ({_HISTORY}) to '{partial}' (format parquet, compression zstd)")
-    os.replace(partial, out)
+    partial.replace(out)
     return out
 
 

@@ -1,6 +1,7 @@
 """A labelled history replayed as production: predict, wait for labels, judge, train, promote."""
 
 import datetime as dt
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,7 +36,7 @@ class Period:
         edges = [self.start]
         while edges[-1] < self.end:
             edges.append(min(edges[-1] + self.every, self.end))
-        return list(zip(edges[:-1], edges[1:], strict=True))
+        return list(itertools.pairwise(edges))
 
 
 @dataclass
@@ -51,6 +52,9 @@ class Step:
     labels_arrived: int = 0
     runs: list[Finished] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
+
+
+Happened = Finished | Decision | Step
 
 
 @dataclass
@@ -78,7 +82,7 @@ class Replay:
         """The loop's tables and models."""
         return self.loop.space
 
-    def begin(self) -> Iterator[Finished | Decision]:
+    def begin(self) -> Iterator[Happened]:
         """Deliver the history before the period and let the loop train its first model."""
         start = self.period.start
         before = self.history.rows.iloc[0]["_event_time"].to_pydatetime()
@@ -94,7 +98,7 @@ class Replay:
                 "pool.min_rows or label.max_delay_days"
             )
 
-    def step(self, start: dt.datetime, end: dt.datetime) -> Iterator[Finished | Decision | Step]:
+    def step(self, start: dt.datetime, end: dt.datetime) -> Iterator[Happened]:
         """Play one step; yields each run and decision as it comes, and the step at its end."""
         serving = champion(self.space)
         if serving is None:

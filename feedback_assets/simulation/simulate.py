@@ -17,7 +17,7 @@ from feedback_assets.reports.timeline import write_simulation_report
 from feedback_assets.simulation.daemon import Finished
 from feedback_assets.simulation.delivery import History
 from feedback_assets.simulation.home import make_room
-from feedback_assets.simulation.replay import Period, Replay, Step
+from feedback_assets.simulation.replay import Happened, Period, Replay, Step
 from feedback_assets.simulation.summary import drift_days, metrics, summary
 
 MARKS = {"retrain": "○ trained ", "promote": "▲ promoted", "refuse": "✕ refused "}
@@ -52,8 +52,8 @@ class Simulation:
         steps: list[Step] = []
         with self._progress() as progress:
             task = progress.add_task("first model", total=len(self.period.steps()))
-            for happened in replay.begin():
-                self._tell(happened)
+            for first in replay.begin():
+                self._tell(first)
             for start, end in self.period.steps():
                 progress.update(task, description=f"{start:%d %b %Y}")
                 for happened in replay.step(start, end):
@@ -76,7 +76,7 @@ class Simulation:
         with Progress(*columns, console=self.console, transient=True) as progress:
             yield progress
 
-    def _tell(self, happened: Finished | Decision | Step) -> None:
+    def _tell(self, happened: Happened) -> None:
         if isinstance(happened, Finished) and not happened.success:
             self.failed.append(happened)
             self.console.print(

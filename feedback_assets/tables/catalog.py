@@ -9,9 +9,9 @@ import pyarrow as pa
 
 from feedback_assets.errors import TableError
 from feedback_assets.settings import Settings
+from feedback_assets.sqltext import ident
 from feedback_assets.tables.connection import connect, reading
 from feedback_assets.tables.log import versions
-from feedback_assets.tables.sql import ident
 from feedback_assets.tables.table import Snapshot, Table
 
 _READING = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)

@@ -39,6 +39,7 @@ def connect(settings: Settings | None = None) -> Iterator[duckdb.DuckDBPyConnect
     )
     try:
         con.execute("SET TimeZone = 'UTC'")
+        con.execute("SET enable_progress_bar = false")
         yield con
     finally:
         con.close()

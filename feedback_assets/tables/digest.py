@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feedback_assets.errors import TableError
+from feedback_assets.sqltext import idents
 from feedback_assets.tables.connection import reading
-from feedback_assets.tables.sql import idents
 from feedback_assets.tables.types import duckdb_types
 
 

@@ -15,8 +15,8 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from feedback_assets.errors import TableError
+from feedback_assets.sqltext import ident, idents, literals
 from feedback_assets.tables.log import MEANING, heal_checkpoint
-from feedback_assets.tables.sql import ident, idents, literals
 from feedback_assets.tables.types import duckdb_types
 
 PARTITION = "partition_key"

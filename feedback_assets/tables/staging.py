@@ -17,11 +17,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from feedback_assets.errors import TableError
+from feedback_assets.sqltext import ident, idents
 from feedback_assets.tables.connection import BATCH_ROWS, reading
 from feedback_assets.tables.digest import RowsDigest
 from feedback_assets.tables.log import MEANING, sync
 from feedback_assets.tables.snapshot import PARTITION, file_name
-from feedback_assets.tables.sql import ident, idents
 from feedback_assets.tables.types import arrow_schema, duckdb_types
 
 STAGING_FOLDER = "_staging"

@@ -38,7 +38,9 @@ def export(pipeline: Any, spec: FeatureSpec, name: str) -> bytes:
             "estimator that skl2onnx supports"
         ) from error
     except (RuntimeError, NotImplementedError, ValueError, TypeError) as error:
-        raise TrainingError(f"{estimator} cannot be exported to ONNX: {str(error)[:300]}") from error
+        raise TrainingError(
+            f"{estimator} cannot be exported to ONNX: {str(error)[:300]}"
+        ) from error
     entry = model.metadata_props.add()
     entry.key, entry.value = SPEC_KEY, spec.to_json()
     opsets = sorted(model.opset_import, key=lambda opset: opset.domain)  # the converter's is random

@@ -93,7 +93,9 @@ def _numbers(column: pd.Series) -> np.ndarray:
     try:
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:
-        raise TrainingError(f"numeric feature {column.name} holds something else: {error}") from None
+        raise TrainingError(
+            f"numeric feature {column.name} holds something else: {error}"
+        ) from None
     with np.errstate(over="ignore"):
         single = values.astype(np.float32)
     return np.where(np.isfinite(single), single, np.float32(np.nan))

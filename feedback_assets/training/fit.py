@@ -108,7 +108,9 @@ def _rows_to_use(ids: pd.Series, most: int) -> npt.NDArray[np.int64]:
     """
     text = ids.astype(str)
     if text.duplicated().any():
-        raise TrainingError(f"prediction {text[text.duplicated()].iloc[0]} stands twice in the pool")
+        raise TrainingError(
+            f"prediction {text[text.duplicated()].iloc[0]} stands twice in the pool"
+        )
     order = text.to_numpy(dtype=object).argsort(kind="stable")
     if len(order) <= most:
         return order
@@ -130,11 +132,11 @@ def _target(labels: pd.Series, spec: FeatureSpec) -> np.ndarray:
     codes = labels.map(known)
     if codes.isna().any():
         raise TrainingError(
-            f"label {labels[codes.isna()].iloc[0]!r} is not one of {', '.join(map(str, known))}"
+            f"label {labels[codes.isna()].iloc[0]} is not one of {', '.join(map(str, known))}"
         )
     if codes.nunique() < 2:
         raise TrainingError(
-            f"every one of {len(codes)} rows has the label {labels.iloc[0]!r}: nothing to learn"
+            f"every one of {len(codes)} rows has the label {labels.iloc[0]}: nothing to learn"
         )
     return codes.to_numpy(dtype=np.int64)
 
@@ -150,4 +152,6 @@ def _check_answers(estimator: Any, spec: FeatureSpec) -> None:
     kind: LabelKind = spec.label_kind
     needed = "predict" if kind == "regression" else "predict_proba"
     if not hasattr(estimator, needed):
-        raise TrainingError(f"a {kind} label needs an estimator with {needed}: {path_of(estimator)}")
+        raise TrainingError(
+            f"a {kind} label needs an estimator with {needed}: {path_of(estimator)}"
+        )

@@ -104,7 +104,10 @@ def _check(content: bytes) -> FeatureSpec:
     except DecodeError as error:
         raise TrainingError(f"not an ONNX model: {error}") from error
     for node in _nodes(model.graph):
-        if node.domain not in _ALLOWED_DOMAINS and (node.domain, node.op_type) not in _ALLOWED_OTHERS:
+        if (
+            node.domain not in _ALLOWED_DOMAINS
+            and (node.domain, node.op_type) not in _ALLOWED_OTHERS
+        ):
             raise TrainingError(
                 f"refused: the model uses the custom operator {node.domain}.{node.op_type}"
             )

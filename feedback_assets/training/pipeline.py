@@ -148,4 +148,6 @@ def _text(trees: bool, sparse: bool, seed: int, rows: int) -> Any:
     words = TfidfVectorizer(ngram_range=(1, 2), max_features=TEXT_TOKENS, **tokens)
     if sparse:
         return words
-    return Pipeline([("words", words), ("reduce", TruncatedSVD(TEXT_COMPONENTS, random_state=seed))])
+    return Pipeline(
+        [("words", words), ("reduce", TruncatedSVD(TEXT_COMPONENTS, random_state=seed))]
+    )

@@ -37,7 +37,6 @@ _ENVIRONMENT = {
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
 }
 _QUIET = ("alembic", "mlflow")
@@ -268,8 +267,12 @@ def _log_run(
     mlf.set_tags({name: str(manifest.get(name) or "") for name in VERSION_TAGS})
     pool = manifest["pool"]
     digest = str(pool.get("fingerprint", ""))[:_DATASET_DIGEST_CHARS]
-    source = CodeDatasetSource({"table": str(pool.get("table")), "version": str(pool.get("version"))})
-    mlf.log_input(MetaDataset(source, name=str(pool.get("table")), digest=digest), context="training")
+    source = CodeDatasetSource(
+        {"table": str(pool.get("table")), "version": str(pool.get("version"))}
+    )
+    mlf.log_input(
+        MetaDataset(source, name=str(pool.get("table")), digest=digest), context="training"
+    )
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         (root / "plots").mkdir()

@@ -4,7 +4,7 @@ import os
 import pytest
 
 from feedback_assets.capture.contract import feedback_schema
-from feedback_assets.capture.stage import Counts
+from feedback_assets.capture.counts import Counts
 from feedback_assets_tests.capture.conftest import DAY
 
 KNOWN = "2013-02-01T12:00:00Z"

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from feedback_assets.capture.contract import prediction_schema
-from feedback_assets.capture.stage import Counts
+from feedback_assets.capture.counts import Counts
 from feedback_assets_tests.capture.conftest import DAY
 
 NEXT = "2013-02-02"

@@ -13,7 +13,7 @@ from feedback_assets.capture.readers import (
     parquet_schema,
 )
 from feedback_assets.errors import SourceError
-from feedback_assets.tables.sql import idents
+from feedback_assets.sqltext import idents
 
 WANTED = ["id", "name"]
 

@@ -105,8 +105,9 @@ def test_a_file_without_fields_is_a_problem(text):
 
 
 def test_problems_travel_between_processes():
-    error = pytest.raises(InvalidLoopError, load, GOOD.replace("alpha", "alhpa")).value
-    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+    with pytest.raises(InvalidLoopError) as caught:
+        load(GOOD.replace("alpha", "alhpa"))
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
 def test_one_broken_loop_never_stops_the_others(tmp_path: Path):

@@ -1,10 +1,13 @@
 """A Parquet, CSV or JSONL file (or a folder of them) as DuckDB sees it, and a sample of its rows."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from feedback_assets.errors import SourceError
 
@@ -31,6 +34,8 @@ class DataFile:
     """SQL for FROM: the rows with their number, from 0, in `__row__`."""
     columns: dict[str, str]
     rows: int
+    lenient: bool = False
+    """Whether rows that cannot be read were skipped."""
 
 
 def quoted(name: str) -> str:
@@ -39,10 +44,11 @@ def quoted(name: str) -> str:
 
 
 def open_data(con: duckdb.DuckDBPyConnection, path: Path) -> DataFile:
-    """Look at a data file without loading it.
+    """Look at a data file without loading it into memory.
 
     Args:
-        con: A connection in UTC.
+        con: A connection of `tables.connection`: CSV and JSONL are copied to Parquet in its spill
+            folder, once, because they are read many times.
         path: A Parquet, CSV (`.csv.gz`, `.tsv` too) or JSONL file, or a folder that holds some.
 
     Raises:
@@ -51,11 +57,9 @@ def open_data(con: duckdb.DuckDBPyConnection, path: Path) -> DataFile:
     paths = _paths(path)
     kind = _kind(paths[0])
     failure: Exception | None = None
-    for options in _options(kind):
+    for options, lenient in _options(kind, paths[0]):
         try:
-            relation, numbered = _relations(
-                kind, paths, options + _texts(con, kind, paths, options)
-            )
+            relation, numbered = _relations(con, kind, paths, options)
             columns = con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
             counted = con.execute(f"SELECT count(*) FROM {relation}").fetchone()
         except duckdb.Error as error:
@@ -64,7 +68,8 @@ def open_data(con: duckdb.DuckDBPyConnection, path: Path) -> DataFile:
         rows = 0 if counted is None else int(counted[0])
         if rows == 0:
             raise SourceError(f"{path}: has no rows")
-        return DataFile(path, relation, numbered, {c[0]: c[1] for c in columns}, rows)
+        types = {str(row[0]): str(row[1]) for row in columns}
+        return DataFile(path, relation, numbered, types, rows, lenient)
     first = str(failure).splitlines()[0]
     raise SourceError(f"{path}: cannot be read as {kind}: {first}") from failure
 
@@ -118,44 +123,61 @@ def _kind(path: Path) -> str:
     raise SourceError(f"{path}: neither .parquet, .csv nor .jsonl; rename it by what it holds")
 
 
-def _options(kind: str) -> list[str]:
+def _options(kind: str, path: Path) -> list[tuple[str, bool]]:
+    """Return what to try one after the other, and whether it skips rows that cannot be read."""
+    if kind == "jsonl":
+        return [("", False), (", ignore_errors=true", True)]
     if kind != "csv":
-        return [""]
-    nulls = ", ".join(map(_literal, _NULLS))
-    plain = f", nullstr=[{nulls}], sample_size=100000"
-    # The second try reads the encoding of old spreadsheets, the third takes uneven columns as text.
-    return [plain, f"{plain}, encoding='latin-1'", f"{plain}, sample_size=-1"]
+        return [("", False)]
+    # DuckDB's own guess of the dialect is led astray by one malformed line.
+    dialect = f", delim={_literal(_delimiter(path))}, quote='\"', escape='\"', header=true, skip=0"
+    plain = f"{dialect}, nullstr=[{', '.join(map(_literal, _NULLS))}], sample_size=100000"
+    return [
+        (plain, False),
+        (f"{plain}, encoding='latin-1'", False),  # old spreadsheets
+        (plain.replace("100000", "-1"), False),  # a text after many numbers
+        (f"{plain}, ignore_errors=true", True),
+    ]
 
 
-def _texts(con: duckdb.DuckDBPyConnection, kind: str, paths: list[Path], options: str) -> str:
-    """Keep times in CSV as texts, which `times` reads.
+def _delimiter(path: Path) -> str:
+    with pa.input_stream(str(path), compression="detect") as stream:
+        head = stream.read(1 << 16).decode("utf-8-sig", errors="replace")
+    first = re.sub(r'"[^"]*"', "", head.splitlines()[0] if head else "")
+    return max(",;\t|", key=first.count)
 
-    DuckDB 2.0 applies a format such as 31.12.2013 to the wrong column when few are selected.
-    """
-    if kind != "csv":
-        return ""
-    relation, _ = _relations(kind, paths, options)
-    found = con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
-    times = [row[0] for row in found if row[1].startswith(("TIMESTAMP", "DATE", "TIME"))]
-    texts = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name in times)
-    return f", types={{{texts}}}" if times else ""
+
+def _relations(
+    con: duckdb.DuckDBPyConnection, kind: str, paths: list[Path], options: str
+) -> tuple[str, str]:
+    if kind != "parquet":
+        paths = [_copied(con, kind, paths, options)]
+    read = f"read_parquet([{', '.join(_literal(str(p)) for p in paths)}], union_by_name=true"
+    if len(paths) > 1:
+        return f"{read})", f"(SELECT *, row_number() OVER () - 1 AS {ROW} FROM {read}))"
+    renamed = f"* RENAME (file_row_number AS {ROW})"
+    return f"{read})", f"(SELECT {renamed} FROM {read}, file_row_number=true))"
+
+
+def _copied(con: duckdb.DuckDBPyConnection, kind: str, paths: list[Path], options: str) -> Path:
+    files = f"[{', '.join(_literal(str(p)) for p in paths)}]"
+    reader = "read_csv" if kind == "csv" else "read_json"
+    form = ", format='newline_delimited'" if kind == "jsonl" else ""
+    relation = f"{reader}({files}, union_by_name=true{form}{options}"
+    if kind == "csv":
+        # Times stay texts, which `times` reads: DuckDB 2.0 applies a format such as 31.12.2013 to
+        # the wrong column when few are selected.
+        found = con.execute(f"DESCRIBE SELECT * FROM {relation})").fetchall()
+        times = [row[0] for row in found if row[1].startswith(("TIMESTAMP", "DATE", "TIME"))]
+        texts = ", ".join(f"{_literal(name)}: 'VARCHAR'" for name in times)
+        relation += f", types={{{texts}}}" if times else ""
+    setting = con.execute("SELECT current_setting('temp_directory')").fetchone() or (".",)
+    folder = Path(str(setting[0]))
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = folder / f"{uuid4().hex}.parquet"
+    con.execute(f"COPY (SELECT * FROM {relation})) TO {_literal(str(copy))} (FORMAT parquet)")
+    return copy
 
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _relations(kind: str, paths: list[Path], options: str) -> tuple[str, str]:
-    files = f"[{', '.join(_literal(str(p)) for p in paths)}]"
-    if kind == "parquet":
-        read = f"read_parquet({files}, union_by_name=true"
-        if len(paths) == 1:
-            renamed = (
-                f"(SELECT * RENAME (file_row_number AS {ROW}) FROM {read}, file_row_number=true))"
-            )
-            return f"{read})", renamed
-    else:
-        reader = "read_csv" if kind == "csv" else "read_json"
-        form = ", format='newline_delimited'" if kind == "jsonl" else ""
-        read = f"{reader}({files}, union_by_name=true{form}{options}"
-    return f"{read})", f"(SELECT *, row_number() OVER () - 1 AS {ROW} FROM {read}))"

@@ -17,7 +17,7 @@ def history_relation(con: duckdb.DuckDBPyConnection, path: Path, config: Config)
     """Return SQL for FROM that gives a history's rows under the names of its loop's YAML.
 
     Every column of the file is there. Times (`columns.event_time` and the feedback's
-    `received_time`) are TIMESTAMPTZ in UTC. What `feedback-assets init` said it would make is made:
+    `received_time`) are TIMESTAMPTZ in UTC, texts in numeric features are numbers or null. What `feedback-assets init` said it would make is made:
     an id by numbering the rows, an event time out of several columns, and a label time one day (one
     hour in hourly loops) after the event where the data do not hold one.
 
@@ -50,6 +50,9 @@ def history_relation(con: duckdb.DuckDBPyConnection, path: Path, config: Config)
     for column in (*config.columns.features, *config.columns.carried, feedback.value):
         if column not in data.columns:
             raise _lacks(data, column)
+    for column in config.columns.numeric:
+        if data.columns[column] == "VARCHAR":
+            replaced[column] = f"TRY_CAST({quoted(column)} AS DOUBLE)"
     swapped = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in replaced.items())
     star = f"* EXCLUDE ({ROW})" + (f" REPLACE ({swapped})" if swapped else "")
     more = "".join(f", {sql} AS {quoted(name)}" for name, sql in made.items())

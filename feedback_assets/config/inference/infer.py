@@ -8,7 +8,7 @@ import duckdb
 import pandas as pd
 
 from feedback_assets.config.inference.datafile import DataFile, open_data, quoted
-from feedback_assets.config.inference.kinds import good_segments, kind_of
+from feedback_assets.config.inference.kinds import Verdict, good_segments, kind_of, numbers_in
 from feedback_assets.config.inference.label import LabelGuess, describe_label, find_label
 from feedback_assets.config.inference.leaks import leaks, moves_with_clock
 from feedback_assets.config.inference.moments import Moments, find_label_time, read_moments
@@ -147,6 +147,12 @@ class _Roles:
     def _by_kind(self, column: str) -> None:
         values = self.moments.frame[column]
         verdict = kind_of(values, self.data.columns[column])
+        numbers = numbers_in(values) if self.data.columns[column] == "VARCHAR" else None
+        if verdict.kind is None and numbers is not None:
+            wrong = f"{(values.notna() & numbers.isna()).mean():.1%}"
+            self.moments.frame[column] = values = numbers
+            verdict = kind_of(values, "DOUBLE")
+            verdict = Verdict(verdict.kind, verdict.note or f"texts, {wrong} are no numbers")
         if verdict.kind is None:
             self.left_out[column] = verdict.note
         elif verdict.kind != "text" and moves_with_clock(values):
@@ -297,7 +303,7 @@ def _span(days: float) -> str:
 
 
 def _cautions(moments: Moments, label: LabelGuess, label_time: Told, data: DataFile) -> list[str]:
-    told = []
+    told = ["rows that cannot be read were skipped"] if data.lenient else []
     if label_time.name in moments.others:
         slack = 86_400 if moments.others[label_time.name].whole_days else 0
         delay = (moments.other_seconds[label_time.name] - moments.seconds).dropna()

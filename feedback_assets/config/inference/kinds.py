@@ -14,6 +14,8 @@ MOST_CATEGORIES = 500
 _ROWS_EACH = 20
 """A category is seen at least so often, on average; below this, more than `_FEW` values name rows."""
 _FEW = 50
+NUMBERS_AMONG_TEXTS = 0.98
+"""A column of texts of which at least this share are numbers holds numbers and a few mistakes."""
 FEW_CODES = 8
 """A small integer with at most so many values is read as a code, unless its name says it counts."""
 
@@ -84,6 +86,17 @@ def _text(present: pd.Series, distinct: int) -> Verdict:
     if _too_many(distinct, len(present)):
         return Verdict(None, f"has {distinct:,} different values: an identifier")
     return Verdict("categorical")
+
+
+def numbers_in(values: pd.Series) -> pd.Series | None:
+    """Return a column of texts as numbers if nearly all of them are; None if not."""
+    present = values.dropna().astype(str)
+    numbers = pd.to_numeric(present, errors="coerce")
+    if len(present) == 0 or numbers.notna().mean() < NUMBERS_AMONG_TEXTS:
+        return None
+    if present.str.match(r"0\d").any():  # leading zeros belong to codes
+        return None
+    return numbers.reindex(values.index)
 
 
 def good_segments(frame: pd.DataFrame, categorical: list[str], named: list[str]) -> list[str]:

@@ -115,7 +115,7 @@ def _same(values: pd.Series, target: Floats) -> bool:
 def _target(label: pd.Series, kind: LabelKind) -> Floats:
     if kind == "regression":
         return label.to_numpy(dtype=float)
-    return label.astype(str).astype("category").cat.codes.astype(float).to_numpy()
+    return np.asarray(label.astype(str).astype("category").cat.codes, dtype=np.float64)
 
 
 def _groups(values: pd.Series, numeric: bool) -> npt.NDArray[np.int64]:

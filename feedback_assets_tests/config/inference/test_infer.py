@@ -222,3 +222,37 @@ def test_a_multiclass_text_history_of_json(drafted, tmp_path):
     assert config.label.classes == ["abuse", "ok", "spam"]
     assert found.event_time.why == "milliseconds since 1970"
     assert history["createdAt"].iloc[0] == pd.Timestamp(1_700_000_000, unit="s", tz="UTC")
+
+
+def test_lines_that_cannot_be_read_are_skipped_and_told(drafted, events, tmp_path):
+    path = tmp_path / "data.csv"
+    events.to_csv(path, index=False)
+    with path.open("a") as file:
+        file.write("one,two,three,four,five,six,seven,eight\n")
+    found, config, rows = drafted(path)
+    assert config.features == ["signal", "colour"]
+    assert len(rows) == len(events)
+    assert "rows that cannot be read were skipped" in found.warnings
+
+
+def test_a_text_after_many_numbers_is_read(drafted, events, tmp_path):
+    events["code"] = [str(i % 40) for i in range(len(events) - 1)] + ["forty-one"]
+    events.to_csv(tmp_path / "data.csv", index=False)
+    _, config, rows = drafted(tmp_path / "data.csv")
+    assert "code" in config.columns.categorical
+    assert len(rows) == len(events)
+
+
+def test_a_few_texts_do_not_spoil_a_column_of_numbers(drafted, events, tmp_path):
+    amounts = np.random.default_rng(0).gamma(2, 50, len(events)).round(2)
+    events["amount"] = [str(amount) for amount in amounts]
+    events.loc[5, "amount"] = "lots"
+    events["zip"] = [f"0{code}" for code in np.random.default_rng(0).permutation(len(events))]
+    events.to_csv(tmp_path / "data.csv", index=False)
+    events.to_parquet(tmp_path / "data.parquet", index=False)
+    for name in ("data.csv", "data.parquet"):
+        found, config, rows = drafted(tmp_path / name)
+        assert "amount" in config.columns.numeric
+        assert found.notes["amount"] == "texts, 0.1% are no numbers"
+        assert rows["amount"].isna().sum() == 1
+        assert "zip" in found.left_out

@@ -111,7 +111,7 @@ def test_without_a_label_time_labels_are_read_as_a_day_late(drafted, events):
 
 
 def test_no_time_at_all_is_an_error_that_lists_the_columns(drafted, events):
-    with pytest.raises(ConfigError, match="--time. Columns: event_id, signal, colour, label"):
+    with pytest.raises(ConfigError, match=r"--time\. Columns: event_id, signal, colour, label"):
         drafted(events.drop(columns="event_time"))
 
 

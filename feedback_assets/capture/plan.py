@@ -1,0 +1,41 @@
+"""How the rows of a source become rows of a table, as data."""
+
+from dataclasses import dataclass
+
+from feedback_assets.capture.convert import Fault, Kind
+from feedback_assets.config.grain import Grain
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column of the source and what it becomes before the table's columns are made of it."""
+
+    name: str
+    column: str | None
+    kind: Kind
+    required: bool = False
+    """Rows of a file without this column go to quarantine."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the rows of a source become rows of a table."""
+
+    fields: tuple[Field, ...]
+    columns: tuple[tuple[str, str, str], ...]
+    """Name, DuckDB type and SQL over the fields; `source_file` and `partition_key` are added."""
+    faults: tuple[Fault, ...]
+    """Over the fields."""
+    contract: tuple[Fault, ...]
+    """Over the columns."""
+    key: str
+    """The column that may be there once in a partition."""
+    duplicate: str
+    """The words for a row that repeats a key."""
+    time: str
+    """The column that decides the partition."""
+    time_column: str | None
+    """The source's column it comes from; the file's last change when None."""
+    grain: Grain
+    blank: str = "FALSE"
+    """SQL over the fields: the row says nothing and is only counted."""
