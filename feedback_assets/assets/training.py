@@ -136,9 +136,9 @@ def reference_of(config: Config, rows: pd.DataFrame, scores: Scores) -> Referenc
     answer: Kind = "numeric" if config.label.kind == "regression" else "categorical"
     kinds |= {"score": "numeric", "prediction": answer, "label": answer}
     roles: dict[str, Role] = {"score": "score", "prediction": "prediction", "label": "label"}
-    return build(
-        dict(answered(rows, scores).items()), kinds, config.drift, roles, rows["partition_key"]
-    )
+    frame = answered(rows, scores)
+    held = {name: frame[name] for name in kinds}
+    return build(held, kinds, config.drift, roles, rows["partition_key"])
 
 
 def pictures(config: Config, holdout: pd.DataFrame, scores: Scores) -> dict[str, bytes]:

@@ -165,7 +165,8 @@ class Columns(Strict):
         twice = sorted({c for c in features if features.count(c) > 1})
         if twice:
             raise ValueError(f"listed as a feature twice: {', '.join(twice)}")
-        taken = sorted(RESERVED_COLUMNS.intersection([*features, *self.carried]))
+        # DuckDB's column names ignore case.
+        taken = sorted(c for c in [*features, *self.carried] if c.lower() in RESERVED_COLUMNS)
         if taken:
             raise ValueError(f"these names are the tables' own, rename them: {', '.join(taken)}")
         leaking = sorted(set(self.protected) & set(features))

@@ -8,23 +8,20 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import numpy as np
 import pandas as pd
 
+from feedback_assets.capture.convert import Kind, answer, convert
 from feedback_assets.capture.files import FileSource
+from feedback_assets.config.inference.history import history_relation
 from feedback_assets.config.schema import Config
 from feedback_assets.errors import ConfigError, SourceError
 from feedback_assets.settings import Settings
-from feedback_assets.sqltext import ident, literal
+from feedback_assets.sqltext import ident
 from feedback_assets.tables.connection import connect
 
-READERS = {
-    ".parquet": "read_parquet",
-    ".csv": "read_csv",
-    ".jsonl": "read_json",
-    ".json": "read_json",
-    ".ndjson": "read_json",
-}
+TRUTH = {"binary": "BIGINT", "multiclass": "VARCHAR", "regression": "DOUBLE"}
 
 
 @dataclass(frozen=True)
@@ -58,47 +55,48 @@ class History:
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        """All rows, oldest first; `_event_time` and `_label_time` are aware and in UTC.
+        """All rows, oldest first, features as the prediction log holds them.
+
+        Beside the history's own columns: `_event_time` and `_label_time` (aware, UTC) and `_truth`,
+        the label in the spelling of the tables, null where none ever came.
 
         Raises:
-            ConfigError: The history lacks a column that the loop declares.
-            SourceError: The file cannot be read.
+            SourceError: The file cannot be read, or lacks a column that the loop names.
+            ConfigError: The loop does not say when labels are known.
         """
-        columns, feedback = self.config.columns, self.config.source.feedback.columns
-        reader = READERS.get(self.path.suffix.lower())
-        if reader is None or not self.path.is_file():
-            raise SourceError(f"{self.path}: a history is one file ending in {', '.join(READERS)}")
-        known = ident(feedback.received_time or columns.event_time)
+        columns, said = self.config.columns, self.config.source.feedback.columns
+        if said.received_time is None:
+            raise ConfigError(
+                f"configs/loops/{self.config.name}.yaml: source.feedback.columns.received_time is "
+                "missing: a replay must know when each label was known"
+            )
         with connect(self.settings) as con:
-            relation = f"{reader}({literal(str(self.path))})"
-            present = [
-                d[0] for d in con.execute(f"SELECT * FROM {relation} LIMIT 0").description or ()
-            ]
-            needed = [columns.id, columns.event_time, feedback.value, *columns.features]
-            needed += [
-                *columns.carried,
-                *([feedback.received_time] if feedback.received_time else []),
-            ]
-            missing = [name for name in dict.fromkeys(needed) if name not in present]
-            if missing:
-                raise ConfigError(
-                    f"{self.path} lacks {', '.join(missing)}, which configs/loops/"
-                    f"{self.config.name}.yaml declares; it has: {', '.join(present)}"
-                )
+            relation = history_relation(con, self.path, self.config)
+            event, known = ident(columns.event_time), ident(said.received_time)
             return con.execute(
-                f"""SELECT * {self._canonical()}, CAST({ident(columns.event_time)} AS TIMESTAMPTZ) AS _event_time,
-                      CAST({known} AS TIMESTAMPTZ) AS _label_time
-                    FROM {relation} WHERE {ident(columns.event_time)} IS NOT NULL
+                f"""SELECT * {self._canonical(con, relation)},
+                      {event} AS _event_time, {known} AS _label_time,
+                      CAST({self._truth(con, relation)} AS {TRUTH[self.config.label.kind]}) AS _truth
+                    FROM {relation} WHERE {event} IS NOT NULL
                     ORDER BY _event_time, {ident(columns.id)}"""
             ).df()
 
-    def _canonical(self) -> str:
-        """Features as the prediction log holds them: a model must see what it was trained on."""
-        columns = self.config.columns
-        typed = [f"CAST({ident(c)} AS DOUBLE) AS {ident(c)}" for c in columns.numeric]
-        texts = [*columns.categorical, *columns.text, *columns.carried]
-        typed += [f"CAST({ident(c)} AS VARCHAR) AS {ident(c)}" for c in texts]
+    def _canonical(self, con: duckdb.DuckDBPyConnection, relation: str) -> str:
+        """A model must see what it was trained on: the conversions of the prediction log."""
+        columns, types = self.config.columns, types_of(con, relation)
+        kinds: dict[str, Kind] = dict.fromkeys(columns.numeric, "number")
+        kinds |= dict.fromkeys((*columns.categorical, *columns.text, *columns.carried), "text")
+        typed = [
+            f"{convert(kind, ident(name), types[name], name).value} AS {ident(name)}"
+            for name, kind in kinds.items()
+        ]
         return f"REPLACE ({', '.join(typed)})"
+
+    def _truth(self, con: duckdb.DuckDBPyConnection, relation: str) -> str:
+        said = self.config.source.feedback.columns
+        dtype = types_of(con, relation)[said.value]
+        text = convert("text", ident(said.value), dtype, said.value).value
+        return answer(f"({text})", self.config.label, said.value).value
 
     @cached_property
     def feedback(self) -> pd.DataFrame:
@@ -166,7 +164,7 @@ class Delivery:
 
     def predictions(self, name: str, frame: pd.DataFrame, extra: dict[str, Any]) -> None:
         """Deliver rows with the answers the model gave (`extra`: column to values)."""
-        drop = ["_event_time", "_label_time", *self._truth()]
+        drop = ["_event_time", "_label_time", "_truth", *self._told()]
         kept = frame.drop(columns=[c for c in drop if c in frame.columns])
         self._write("predictions", name, kept.assign(**extra))
 
@@ -178,7 +176,7 @@ class Delivery:
             kept = kept.iloc[rng.permutation(len(kept))]
         self._write("feedback", name, kept)
 
-    def _truth(self) -> Sequence[str]:
+    def _told(self) -> Sequence[str]:
         said = self.config.source.feedback.columns
         return [name for name in (said.value, said.received_time) if name]
 
@@ -192,3 +190,8 @@ class Delivery:
         with hidden.open("rb") as file:
             os.fsync(file.fileno())
         hidden.rename(folder / f"{name}.parquet")
+
+
+def types_of(con: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]:
+    """A relation's columns with their DuckDB types."""
+    return {row[0]: row[1] for row in con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()}

@@ -6,7 +6,6 @@ arrival more than 15 minutes late, became known when the plane reached its gate.
 """
 
 import importlib.util
-import os
 from pathlib import Path
 
 import duckdb
@@ -17,7 +16,8 @@ from feedback_assets.errors import SourceError
 LATE_MINUTES = 15
 """An arrival later than this is the positive label."""
 
-_PUERTO_RICO_AND_USVI = ("BQN", "PSE", "SJU", "STT")
+MOST_WIND_MPH = 200
+"""A report of more wind is a broken report (there is one, of 1048)."""
 
 _HISTORY = f"""
 with flight as (
@@ -47,10 +47,26 @@ with flight as (
             as scheduled_arrival,
         count(*) over (partition by origin, date_trunc('hour', local_departure)) as traffic
     from zoned
-), observed as (
+), report as (
     select origin as station, time_hour::timestamptz as hour_utc,
-        temp, dewp, humid, wind_dir, wind_speed, wind_gust, precip, pressure, visib
+        * replace (case when wind_speed < {MOST_WIND_MPH} then wind_speed end as wind_speed)
     from weather
+), observed as (
+    select station, hour_utc,
+        temp, dewp, humid, wind_dir, wind_speed, wind_gust, precip, pressure, visib,
+        sum(precip) over three_hours as precip_3h,
+        sum(precip) over half_day as precip_12h,
+        min(visib) over three_hours as visib_min_3h,
+        min(visib) over half_day as visib_min_12h,
+        max(wind_speed) over six_hours as wind_max_6h
+    from report
+    window
+        three_hours as (partition by station order by hour_utc
+            range between interval 2 hours preceding and current row),
+        six_hours as (partition by station order by hour_utc
+            range between interval 5 hours preceding and current row),
+        half_day as (partition by station order by hour_utc
+            range between interval 11 hours preceding and current row)
 )
 select
     strftime(local_departure, '%Y%m%d-%H%M') || '-' || known.origin || '-' || known.carrier
@@ -68,8 +84,8 @@ select
     planes.seats::double as seats,
     planes.manufacturer, planes.engine
 from known
-left join observed
-    on observed.station = known.origin and observed.hour_utc = date_trunc('hour', known.event_time)
+left join observed on observed.station = known.origin
+    and observed.hour_utc = date_trunc('hour', known.event_time) - interval 1 hour
 left join planes on planes.tailnum = known.tailnum
 order by event_time, prediction_id
 """
@@ -81,6 +97,9 @@ def flights_history(out: Path) -> Path:
     One row per scheduled flight (336,776), sorted by event time: `prediction_id`, `event_time`
     (scheduled departure, UTC), `label_time` (arrival at the gate, UTC; null where there is no
     label), `label` (1 late, 0 not, null for cancelled and diverted flights), then features.
+
+    The weather is the newest hourly report that was out at the scheduled departure, with the rain,
+    the least visibility and the strongest wind of the hours before it.
 
     The arrival is found from local clocks: `arr_time` is a time of day at the destination without
     a date, so it is the first such time after actual departure plus time in the air, in the

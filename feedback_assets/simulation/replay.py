@@ -109,7 +109,7 @@ class Replay:
             start,
             end,
             champion=str(serving.version),
-            labels=rows[self.loop.config.source.feedback.columns.value].to_numpy(),
+            labels=rows["_truth"].to_numpy(),
             loop=scores,
             frozen=self._model(self._first(serving)).score(rows),
         )

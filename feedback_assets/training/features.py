@@ -102,7 +102,7 @@ def _numbers(column: pd.Series) -> np.ndarray:
 
 
 def _strings(column: pd.Series, kind: FeatureKind) -> np.ndarray:
-    codes, known = pd.factorize(column.to_numpy(dtype=object, na_value=None))
+    codes, known = pd.factorize(column.to_numpy(dtype=object))
     clean = _normal_text if kind == "text" else _utf8
     words = np.empty(len(known) + 1, dtype=object)
     words[:-1] = [clean(str(value)) for value in known]

@@ -58,7 +58,9 @@ def test_at_most_max_rows_are_drawn_by_the_id_alone():
     assert trained.rows == 300
     import duckdb
 
-    chosen = duckdb.sql("select prediction_id from frame order by md5(prediction_id) limit 300").df()
+    chosen = duckdb.sql(
+        "select prediction_id from frame order by md5(prediction_id) limit 300"
+    ).df()
     keep = frame["prediction_id"].isin(chosen["prediction_id"])
     assert train(frame[keep], labels[keep], small).digest == trained.digest
 
@@ -79,7 +81,10 @@ def test_the_seed_and_the_params_enter_the_digest():
         (lambda f, y: (f, y * 0), "every one of 300 rows has the label 0"),
         (lambda f, y: (f, y + 1), "label 2 is not one of 0, 1"),
         (lambda f, y: (f, y.where(y.index > 2)), "3 rows have no label"),
-        (lambda f, y: (pd.concat([f, f.head(1)]), pd.concat([y, y.head(1)])), "p000000 stands twice"),
+        (
+            lambda f, y: (pd.concat([f, f.head(1)]), pd.concat([y, y.head(1)])),
+            "p000000 stands twice",
+        ),
     ],
 )
 def test_what_cannot_be_trained_says_why(change, said):

@@ -37,7 +37,9 @@ def test_scores_do_not_depend_on_the_company_of_a_row(trained, monkeypatch):
 def test_extra_columns_order_and_index_do_not_matter(trained):
     frame, _ = rows(50)
     other = frame[frame.columns[::-1]].assign(more=1).set_index(np.arange(50)[::-1])
-    np.testing.assert_array_equal(trained.model.score(frame).score, trained.model.score(other).score)
+    np.testing.assert_array_equal(
+        trained.model.score(frame).score, trained.model.score(other).score
+    )
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
