@@ -7,6 +7,7 @@ real sensors do it all (`list(world.ticker.settle())`), and look (`frame`, `meta
 
 import copy
 import datetime as dt
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -63,6 +64,7 @@ LOOP: dict[str, Any] = {
     "pool": {"mature_after_days": 3, "holdout_days": 3, "min_rows": 40},
     "gate": {"min_rows": 20, "resamples": 200, "segment_min_rows": 20},
 }
+DAILY = ("prediction_log", "feedback_events", "feedback_table", "drift_report")
 COLOURS = ("red", "green", "blue")
 REGIONS = ("north", "south")
 
@@ -226,6 +228,18 @@ class World:
             raise_on_error=raise_on_error,
         )
 
+    def dataflow(self, first: str, days: int, **tags: str) -> dg.ExecuteInProcessResult:
+        """Bring the four daily tables of some days up to date in one run."""
+        return self.materialize(DAILY, self.days(first, days), **tags)
+
+    def first_model(self, days: int = 8, **options: Any) -> None:
+        """Live for some days from the start, then train and promote version 1 by hand."""
+        self.ready_mlflow()
+        self.live(START, days, **options)
+        self.clock.advance(moment(START) + dt.timedelta(days=days + 3))
+        self.dataflow(START, days + 3)
+        self.materialize(["labeled_pool", "candidate_model", "promoted_model"])
+
     def tick(self, sensor: str, cursor: str | None = None) -> SensorExecutionData:
         """Evaluate one of the loop's sensors (`retrain`, not `tiny_retrain`) once."""
         repository = self.definitions.get_repository_def()
@@ -239,7 +253,7 @@ class World:
         return found.evaluate_tick(context)
 
     def metadata(self, asset: str, key: str | None = None) -> dict[str, Any]:
-        """The newest materialization's metadata, plain values."""
+        """The newest materialization's metadata: plain values, tables as lists of rows."""
         records = self.instance.fetch_materializations(
             dg.AssetRecordsFilter(
                 asset_key=self.space.key(asset), asset_partitions=[key] if key else None
@@ -247,7 +261,7 @@ class World:
             limit=1,
         ).records
         event = records[0].asset_materialization if records else None
-        return {name: value.value for name, value in event.metadata.items()} if event else {}
+        return {name: plain(value) for name, value in event.metadata.items()} if event else {}
 
     def frame(self, table: str, version: int | None = None) -> pd.DataFrame:
         """A table's rows, ordered by its sort key."""
@@ -268,6 +282,13 @@ class World:
             shutil.copyfile(migrated_mlflow(), target)
 
 
+def plain(value: dg.MetadataValue) -> Any:
+    """What a metadata value holds; of a table its rows as dictionaries."""
+    if isinstance(value, dg.TableMetadataValue):
+        return [dict(record.data) for record in value.records]
+    return value.value
+
+
 def moment(text: str) -> dt.datetime:
     """An ISO date or time as an aware moment in UTC."""
     found = dt.datetime.fromisoformat(text)
@@ -284,8 +305,10 @@ def write_loop(configs: Path, **changes: Any) -> Path:
             content[section] = value
     path = configs / "loops" / f"{content['name']}.yaml"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
-    return path
+    # Whole or not at all: processes that share a home begin the same world at the same time.
+    hidden = path.with_suffix(f".{os.getpid()}.tmp")
+    hidden.write_text(yaml.safe_dump(content, sort_keys=False), encoding="utf-8")
+    return hidden.replace(path)
 
 
 @cache

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import dagster as dg
 import duckdb
+import pandas as pd
 
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.capture.contract import feedback_schema, prediction_schema
@@ -13,6 +14,7 @@ from feedback_assets.tables.connection import connect
 from feedback_assets.tables.table import Snapshot
 
 SHOWN_FAILURES = 20
+SHOWN_KEYS = 5
 
 
 @dataclass(frozen=True)
@@ -59,12 +61,7 @@ def inspect(
         for key, count in quarantined.items()
         if count > space.config.contract.max_quarantine_share * (count + rows[key])
     ]
-    failures = [
-        failure
-        for key in present
-        if rows[key]
-        for failure in _failures(space, con, asset, snapshot, key)
-    ]
+    failures = _failures(space, con, asset, snapshot, [key for key in present if rows[key]])
     problems += [
         f"{f['partition']}: {f['column']} breaks {f['check']} in {f['failures']} rows"
         for f in failures[:SHOWN_FAILURES]
@@ -79,15 +76,38 @@ def _failures(
     con: duckdb.DuckDBPyConnection,
     asset: str,
     snapshot: Snapshot,
-    key: str,
+    keys: Sequence[str],
 ) -> list[dict[str, str]]:
-    """Rows of one partition that break the contract; ids are unique within a partition."""
-    schema = prediction_schema if asset == "prediction_log" else feedback_schema
-    found = failure_cases(con, snapshot.relation([key]), schema(space.config), SHOWN_FAILURES)
+    """Rows that break the contract by partition; ids are unique within a partition."""
+    schema = (prediction_schema if asset == "prediction_log" else feedback_schema)(space.config)
+
+    def found(*keys: str) -> pd.DataFrame:
+        return failure_cases(con, snapshot.relation(keys), schema, SHOWN_FAILURES)
+
+    if not keys or found(*keys).empty:
+        return []
     return [
         {"partition": key, **{str(name): str(value) for name, value in row.items()}}
-        for row in found.to_dict(orient="records")
+        for key in keys
+        for row in found(key).to_dict(orient="records")
     ]
+
+
+def refuse_missing(space: LoopSpace, asset: str, keys: Sequence[str], snapshot: Snapshot) -> None:
+    """See that every partition to be built upon is there.
+
+    Raises:
+        dg.Failure: One was never materialized.
+    """
+    known = snapshot.partitions()
+    missing = [key for key in keys if key not in known]
+    if missing:
+        more = f" and {len(missing) - SHOWN_KEYS} more" if len(missing) > SHOWN_KEYS else ""
+        raise dg.Failure(
+            f"{space.name}.{asset} was never materialized for "
+            f"{', '.join(missing[:SHOWN_KEYS])}{more}: materialize it first",
+            allow_retries=False,
+        )
 
 
 def refuse_broken(space: LoopSpace, keys: Sequence[str], predictions: Snapshot) -> None:
@@ -98,13 +118,7 @@ def refuse_broken(space: LoopSpace, keys: Sequence[str], predictions: Snapshot) 
     Raises:
         dg.Failure: A partition was never materialized, or its contract does not hold.
     """
-    missing = [key for key in keys if key not in predictions.partitions()]
-    if missing:
-        raise dg.Failure(
-            f"{space.name}.prediction_log was never materialized for {', '.join(missing[:5])}"
-            f"{' and more' if len(missing) > 5 else ''}: materialize it first",
-            allow_retries=False,
-        )
+    refuse_missing(space, "prediction_log", keys, predictions)
     with connect(space.settings) as con:
         state = inspect(space, con, "prediction_log", keys, predictions)
     if not state.holds:

@@ -21,13 +21,16 @@ def write_pages(
 ) -> dict[str, str]:
     """Render the pages of a run and return their addresses by partition.
 
-    Days that drifted come first, then the newest; `drift.pages_per_run` bounds them, since one
-    page costs more than the verdicts of a month.
+    Days that drifted come first, then the table's newest; `drift.pages_per_run` bounds them, since
+    one page costs more than the verdicts of a month.
     """
-    chosen = sorted(days, key=lambda key: (days[key].status == "drift", key), reverse=True)
+    newest = max(source.partitions())
+    moved = {key for key, day in days.items() if day.status in ("drift", "broken")}
+    worth = [key for key in days if key in moved or key == newest]
+    worth.sort(key=lambda key: (key in moved, key), reverse=True)
     return {
         key: write_page(space, con, source, reference, key, days[key])
-        for key in chosen[: space.config.drift.pages_per_run]
+        for key in worth[: space.config.drift.pages_per_run]
     }
 
 

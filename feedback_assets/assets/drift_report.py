@@ -1,16 +1,20 @@
 """What the day's data say: which columns moved, whether it matters, how good the model was."""
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 
 import dagster as dg
 import duckdb
 import pandas as pd
 
+from feedback_assets.assets.contract import refuse_missing
 from feedback_assets.assets.drift_pages import write_pages
 from feedback_assets.assets.materialize import Metadata, partitioned_result
 from feedback_assets.assets.models import ModelVersion, champion
 from feedback_assets.assets.space import LoopSpace
-from feedback_assets.config.schema import Config
+from feedback_assets.clock import Clock
+from feedback_assets.config.grain import partition_end
+from feedback_assets.config.schema import Config, Drift
 from feedback_assets.drift.binning import Tally, tally
 from feedback_assets.drift.profile import ReferenceColumn, ReferenceProfile
 from feedback_assets.drift.report import REPORT_COLUMNS, report_rows
@@ -55,13 +59,16 @@ def drift_report(space: LoopSpace) -> dg.AssetsDefinition:
             {"deltalake", "duckdb", "evidently"},
         ),
     )
-    def _drift_report(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+    def _drift_report(
+        context: dg.AssetExecutionContext, clock: dg.ResourceParam[Clock]
+    ) -> dg.MaterializeResult:
         keys = list(context.partition_keys)
         source = space.table("feedback_table").snapshot()
+        refuse_missing(space, "feedback_table", keys, source)
         reference = champion(space)
         version = reference.version if reference else 0
         with connect(space.settings) as con:
-            days = verdicts(space.config, con, source, reference, keys)
+            days = verdicts(space, con, source, reference, keys, clock.now())
             performance = realised(space.config, con, source, keys)
             frame = report_frame(days, performance, keys, version)
             con.register("judged", frame)
@@ -84,15 +91,17 @@ def drift_report(space: LoopSpace) -> dg.AssetsDefinition:
 
 
 def verdicts(
-    config: Config,
+    space: LoopSpace,
     con: duckdb.DuckDBPyConnection,
     source: Snapshot,
     reference: ModelVersion | None,
     keys: Sequence[str],
+    as_of: dt.datetime,
 ) -> dict[str, DayVerdict]:
     """The verdict of each partition that has rows, by partition; none before the first champion.
 
-    One column is in memory at a time.
+    One column is in memory at a time. Labels that have arrived are no fair sample of all, so the
+    label column decides only on days past the label horizon; before, it is shown.
     """
     present = [key for key in keys if source.partitions()[key].rows]
     if reference is None or not present:
@@ -103,11 +112,21 @@ def verdicts(
         for name, column in profile.columns.items()
         if name in source.columns()
     }
-    return {key: judge(profile, tallies, position, config) for position, key in enumerate(present)}
+    policy, grain = space.config.drift, space.config.partitions.grain
+    young = policy.model_copy(update={"ignore": [*policy.ignore, "label"]})
+    return {
+        key: judge(
+            profile,
+            tallies,
+            position,
+            policy if partition_end(grain, key) + space.horizon <= as_of else young,
+        )
+        for position, key in enumerate(present)
+    }
 
 
 def judge(
-    profile: ReferenceProfile, tallies: Mapping[str, Tally], position: int, config: Config
+    profile: ReferenceProfile, tallies: Mapping[str, Tally], position: int, policy: Drift
 ) -> DayVerdict:
     """One day's verdict; columns without a single value to judge by (no label yet) are left out."""
     day = {
@@ -115,7 +134,7 @@ def judge(
         for name, counts in tallies.items()
         if profile.columns[name].role == "feature" or counts.group(position).counts.any()
     }
-    return day_verdict(profile, day, config.drift)
+    return day_verdict(profile, day, policy)
 
 
 def column_tally(

@@ -3,23 +3,29 @@
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 import dagster as dg
 import duckdb
+import pyarrow.parquet as pq
 
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.promotion.decisions import Decision, Kind, from_frame, to_frame
-from feedback_assets.tables.connection import connect
 
 
 def decisions(space: LoopSpace, *kinds: Kind) -> list[Decision]:
     """The loop's decisions of these kinds (all if none is named), oldest first."""
     snapshot = space.table("decisions").snapshot()
-    if snapshot.version < 0:
-        return []
-    with connect(space.settings) as con:
-        frame = con.execute(f"SELECT * FROM {snapshot.relation()} ORDER BY time, decision_id").df()
-    return [d for d in from_frame(frame) if not kinds or d.kind in kinds]
+    files = (file for info in snapshot.partitions().values() for file in info.files)
+    known = [decision for file in files for decision in _stored(file)]
+    known.sort(key=lambda decision: (decision.time, decision.decision_id))
+    return [decision for decision in known if not kinds or decision.kind in kinds]
+
+
+@lru_cache(maxsize=4096)
+def _stored(file: str) -> tuple[Decision, ...]:
+    """The decisions of a data file, which has its content's digest in its name."""
+    return tuple(from_frame(pq.ParquetFile(file).read().to_pandas()))
 
 
 def record(

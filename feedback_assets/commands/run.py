@@ -57,7 +57,9 @@ def simulate(
     data: Annotated[Path, typer.Option(help="Labelled history: one Parquet, CSV or JSONL file.")],
     start: Annotated[
         dt.datetime | None,
-        typer.Option("--from", help="What lies before trains the first model; 1/5 if not said."),
+        typer.Option(
+            "--from", help="What lies before trains the first model; a fifth or more if not said."
+        ),
     ] = None,
     end: Annotated[
         dt.datetime | None, typer.Option("--to", help="End; the history's if not said.")
@@ -107,9 +109,7 @@ def replay(
     config = loop_config(settings, name)
     history = History(config, settings, data, Disturbance(**disturbance))
     first, last = history.span()
-    begin = start or first + (last - first) / 5
-    begin = dt.datetime(begin.year, begin.month, begin.day, tzinfo=dt.UTC)
-    period = Period(begin, min(end or last, last), step_length(every))
+    period = Period(start or history.first_model_by(), min(end or last, last), step_length(every))
     if not first < period.start < period.end:
         raise FeedbackAssetsError(
             f"{data} spans {first:%Y-%m-%d} to {last:%Y-%m-%d}: --from {period.start:%Y-%m-%d} "

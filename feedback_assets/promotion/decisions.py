@@ -102,7 +102,7 @@ def _decision(row: Mapping[Any, Any]) -> Decision:
     return Decision(
         loop=row["loop"],
         kind=row["kind"],
-        time=pd.Timestamp(row["time"]).to_pydatetime(),
+        time=pd.Timestamp(row["time"]).to_pydatetime().astimezone(dt.UTC),
         cause=row["cause"],
         rule=row["rule"],
         reason=row["reason"],

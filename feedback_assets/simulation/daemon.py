@@ -10,7 +10,7 @@ from feedback_assets.assets.space import CAUSE_TAG, LoopSpace
 from feedback_assets.clock import Clock
 
 QUIET_AFTER = 12
-RUN_CONFIG = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
+RUN_CONFIG = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class Finished:
     run_id: str
     success: bool
     assets: tuple[str, ...]
+    problem: str = ""
+    """The first error of a failed run, in its own words."""
 
 
 @dataclass
@@ -100,4 +102,16 @@ class Ticker:
             result.run_id,
             result.success,
             tuple(key.path[-1] for key in assets),
+            "" if result.success else first_problem(result),
         )
+
+
+def first_problem(result: dg.ExecuteInProcessResult) -> str:
+    """What the first failed step of a run said."""
+    for event in result.filter_events(lambda event: event.is_step_failure):
+        error = event.step_failure_data.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        if error is not None:
+            return error.message.strip()
+    return "see its log"

@@ -21,6 +21,8 @@ from feedback_assets.settings import Settings
 from feedback_assets.sqltext import ident
 from feedback_assets.tables.connection import connect
 
+FIRST_MODEL_MARGIN = 2
+"""Labels to wait for, in multiples of what the first model needs: some are not mature yet."""
 TRUTH = {"binary": "BIGINT", "multiclass": "VARCHAR", "regression": "DOUBLE"}
 
 
@@ -118,6 +120,16 @@ class History:
         if times.empty:
             raise SourceError(f"{self.path} holds no row with a time")
         return times.iloc[0].to_pydatetime(), times.iloc[-1].ceil("D").to_pydatetime()
+
+    def first_model_by(self) -> dt.datetime:
+        """When enough labels are known for a first model, and a fifth of the rows has passed."""
+        trigger, pool = self.config.trigger, self.config.pool
+        needed = FIRST_MODEL_MARGIN * max(trigger.new_labels or 0, pool.min_rows)
+        rows, known = self.rows["_event_time"], self.feedback["_label_time"]
+        at = min(max(len(rows) // 5, needed), len(rows) // 2)
+        labelled = known.iloc[min(needed, len(known) - 1)] if len(known) else rows.iloc[at]
+        holdout = dt.timedelta(days=pool.holdout_days)
+        return max(rows.iloc[at], labelled).ceil("D").to_pydatetime() + holdout
 
     def between(self, start: dt.datetime, end: dt.datetime) -> pd.DataFrame:
         """Rows with `start <= event time < end`."""

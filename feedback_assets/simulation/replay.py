@@ -100,22 +100,7 @@ class Replay:
 
     def step(self, start: dt.datetime, end: dt.datetime) -> Iterator[Happened]:
         """Play one step; yields each run and decision as it comes, and the step at its end."""
-        serving = champion(self.space)
-        if serving is None:
-            raise TrainingError(f"{self.space.name} has no champion: begin() comes first")
-        rows = self.history.between(start, end)
-        scores = self._model(serving).score(rows)
-        step = Step(
-            start,
-            end,
-            champion=str(serving.version),
-            labels=rows["_truth"].to_numpy(),
-            loop=scores,
-            frozen=self._model(self._first(serving)).score(rows),
-        )
-        name = f"{start:%Y%m%dT%H%M}-{end:%Y%m%dT%H%M}"
-        self.delivery.predictions(name, rows, self._answers(serving, scores))
-        step.labels_arrived = self._deliver_feedback(start, end)
+        step = self.deliver(start, end)
         self.clock.advance(end)
         for happened in self._settle():
             if isinstance(happened, Finished):
@@ -124,6 +109,25 @@ class Replay:
                 step.decisions.append(happened)
             yield happened
         yield step
+
+    def deliver(self, start: dt.datetime, end: dt.datetime) -> Step:
+        """Answer a step's rows with the champion; hand them and the step's feedback to the sources."""
+        serving = champion(self.space)
+        if serving is None:
+            raise TrainingError(f"{self.space.name} has no champion: begin() comes first")
+        rows = self.history.between(start, end)
+        scores = self._model(serving).score(rows)
+        name = f"{start:%Y%m%dT%H%M}-{end:%Y%m%dT%H%M}"
+        self.delivery.predictions(name, rows, self._answers(serving, scores))
+        return Step(
+            start,
+            end,
+            champion=str(serving.version),
+            labels=rows[self.loop.config.source.feedback.columns.value].to_numpy(),
+            loop=scores,
+            frozen=self._model(self._first(serving)).score(rows),
+            labels_arrived=self._deliver_feedback(start, end),
+        )
 
     def _settle(self) -> Iterator[Finished | Decision]:
         for finished in self.ticker.settle():

@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from feedback_assets.assets.space import LoopSpace
@@ -80,8 +81,9 @@ class Simulation:
         if isinstance(happened, Finished) and not happened.success:
             self.failed.append(happened)
             self.console.print(
-                f"[red]run failed[/] {', '.join(happened.assets)} ({happened.cause}); "
-                f"see run {happened.run_id} in the UI"
+                f"[red]run failed[/] {', '.join(happened.assets)} ({happened.cause}), "
+                f"run {happened.run_id[:8]}: {escape(happened.problem)}",
+                highlight=False,
             )
         elif isinstance(happened, Decision):
             self.decided.append(happened)
@@ -89,7 +91,7 @@ class Simulation:
             mark = MARKS.get(happened.kind, happened.kind)
             self.console.print(
                 f"[dim]{happened.time:%Y-%m-%d}[/] [{colour}]{mark}[/] "
-                f"version {happened.version}: {happened.reason}",
+                f"version {happened.version}: {escape(happened.reason)}",
                 highlight=False,
             )
 
@@ -102,7 +104,7 @@ class Simulation:
         self.console.print(
             f"[dim]{step.end:%Y-%m-%d}[/] {len(step.labels):>7,} predicted  "
             f"{step.labels_arrived:>7,} labels  {metric} {ours:.4f} [dim](frozen {frozen:.4f})[/]  "
-            f"drift on {drift['drift_days']} days{f' ({columns})' if columns else ''}",
+            f"drift on {drift['drift_days']} days{f' ({escape(columns)})' if columns else ''}",
             highlight=False,
         )
 

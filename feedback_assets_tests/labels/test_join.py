@@ -107,11 +107,16 @@ def relations(
         "CREATE OR REPLACE TABLE events (event_id VARCHAR, prediction_id VARCHAR, kind VARCHAR, "
         "value VARCHAR, source VARCHAR, event_time TIMESTAMPTZ, received_time TIMESTAMPTZ)"
     )
-    for p in asked:
-        con.execute("INSERT INTO predictions VALUES (?, ?, 'f', ?)", [p.id, p.at, p.day])
-    for e in heard:
-        row = [e.id, e.about, e.kind, e.value, e.at, e.at]
-        con.execute("INSERT INTO events VALUES (?, ?, ?, ?, 'someone', ?, ?)", row)
+    insert(con, "predictions", [[p.id, p.at, "f", p.day] for p in asked])
+    rows = [[e.id, e.about, e.kind, e.value, "someone", e.at, e.at] for e in heard]
+    insert(con, "events", rows)
+
+
+def insert(con: duckdb.DuckDBPyConnection, table: str, rows: Sequence[Sequence[Any]]) -> None:
+    if rows:
+        marks = f"({', '.join('?' * len(rows[0]))})"
+        values = [value for row in rows for value in row]
+        con.execute(f"INSERT INTO {table} VALUES {', '.join([marks] * len(rows))}", values)
 
 
 @pytest.fixture(scope="module")
@@ -274,6 +279,11 @@ def test_the_horizon_is_exact_to_the_microsecond(con: duckdb.DuckDBPyConnection)
     late = replace(last, at=last.at + dt.timedelta(microseconds=1))
     assert one(con, last)["label_status"] == "accepted"
     assert one(con, late)["label_status"] == "pending"
+    nothing = "(SELECT '' AS event_id WHERE FALSE)"
+    for heard, too_late in ((last, 0), (late, 1)):
+        relations(con, [P0], [heard])
+        query = affected_partitions_sql("events", nothing, "predictions", HORIZON_DAYS)
+        assert con.execute(query).fetchall() == [(P0.day, 1, too_late)]
 
 
 def test_a_label_may_be_in_before_its_prediction(con: duckdb.DuckDBPyConnection) -> None:

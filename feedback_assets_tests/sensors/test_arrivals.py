@@ -1,0 +1,123 @@
+"""New files start the dataflow for exactly the days they hold, once."""
+
+import json
+
+import pytest
+
+from feedback_assets.sensors.arrivals import pack, unpack
+from feedback_assets_tests.sensors.scenes import asked, causes, keys
+from feedback_assets_tests.worlds import World
+
+DAY, NEXT = "2024-01-01", "2024-01-02"
+OF_BOTH = "feedback_events prediction_log feedback_table drift_report"
+OF_PREDICTIONS = "prediction_log feedback_table drift_report"
+
+
+def started(world: World) -> str:
+    """A tick that has seen the files of two days at both sources; its cursor."""
+    world.live(DAY, 2)
+    tick = world.tick("arrivals")
+    assert asked(tick) == [(OF_BOTH, DAY, "2024-01-04")]
+    return tick.cursor or ""
+
+
+def test_the_first_files_ask_for_their_days_in_one_run(world: World) -> None:
+    world.live(DAY, 2)
+    tick = world.tick("arrivals")
+    assert asked(tick) == [(OF_BOTH, DAY, "2024-01-04")]
+    assert causes(tick) == ["arrival"]
+    (request,) = tick.run_requests or ()
+    evidence = json.loads(request.tags["feedback_assets/evidence"])
+    assert evidence == {"files": 4, "partitions": "2024-01-01..2024-01-04"}
+
+
+def test_nothing_at_all_is_skipped(world: World) -> None:
+    tick = world.tick("arrivals")
+    assert asked(tick) == []
+    assert tick.skip_message == "no new file among 0 at the sources"
+
+
+def test_nothing_new_is_skipped_with_the_number_of_files(world: World) -> None:
+    cursor = started(world)
+    tick = world.tick("arrivals", cursor)
+    assert asked(tick) == []
+    assert tick.skip_message == "no new file among 4 at the sources"
+
+
+def test_new_predictions_alone_leave_feedback_alone(world: World) -> None:
+    cursor = started(world)
+    world.predict(world.rows("2024-01-06"), "p6")
+    assert asked(world.tick("arrivals", cursor)) == [(OF_PREDICTIONS, "2024-01-06", "2024-01-06")]
+
+
+def test_new_feedback_alone_leaves_predictions_alone(world: World) -> None:
+    cursor = started(world)
+    world.feed(world.rows("2024-01-06", n=1), "f6")
+    ((assets, first, last),) = asked(world.tick("arrivals", cursor))
+    assert assets == "feedback_events"
+    assert first == last == "2024-01-07"
+
+
+def test_both_on_the_same_day_are_one_run_and_distant_days_are_two(world: World) -> None:
+    cursor = started(world)
+    world.predict(world.rows("2024-01-06"), "p6")
+    world.predict(world.rows("2024-01-10"), "p10")
+    world.feed(world.rows("2024-01-04", n=1), "f4", received_time="2024-01-06T01:00:00Z")
+    assert asked(world.tick("arrivals", cursor)) == [
+        (OF_BOTH, "2024-01-06", "2024-01-06"),
+        (OF_PREDICTIONS, "2024-01-10", "2024-01-10"),
+    ]
+
+
+def test_a_backfill_between_two_ticks_is_seen_whole(world: World) -> None:
+    cursor = started(world)
+    for day in world.days("2024-02-01", 40):
+        world.predict(world.rows(day, n=2), day)
+    runs = asked(world.tick("arrivals", cursor))
+    assert runs == [
+        (OF_PREDICTIONS, "2024-02-01", "2024-03-02"),
+        (OF_PREDICTIONS, "2024-03-03", "2024-03-11"),
+    ]
+
+
+def test_a_lost_cursor_runs_nothing_again(world: World) -> None:
+    started(world)
+    world.at("2024-01-06")
+    world.dataflow(DAY, 4)
+    tick = world.tick("arrivals", None)
+    assert asked(tick) == []
+    assert tick.skip_message == "no new file among 4 at the sources"
+    world.predict(world.rows("2024-01-06"), "p6")
+    assert asked(world.tick("arrivals", tick.cursor)) == [
+        (OF_PREDICTIONS, "2024-01-06", "2024-01-06")
+    ]
+
+
+def test_a_tick_that_is_repeated_asks_under_the_same_key(world: World) -> None:
+    world.live(DAY, 2)
+    assert keys(world.tick("arrivals")) == keys(world.tick("arrivals"))
+
+
+def test_keys_are_made_of_the_files_not_of_the_days(world: World) -> None:
+    cursor = started(world)
+    path = world.predict(world.rows("2024-01-06"), "p6")
+    first = world.tick("arrivals", cursor)
+    path.unlink()
+    world.predict(world.rows("2024-01-06", n=41), "p6")
+    second = world.tick("arrivals", first.cursor)
+    assert asked(first) == asked(second)
+    assert keys(first) != keys(second)
+
+
+def test_a_file_still_being_written_is_left_alone(world: World) -> None:
+    cursor = started(world)
+    path = world.predict(world.rows("2024-01-06"), "p6")
+    path.rename(path.with_name("p6.parquet.tmp"))
+    assert asked(world.tick("arrivals", cursor)) == []
+
+
+@pytest.mark.parametrize("fingerprints", [set(), {"00" * 8}, {"0123456789abcdef", "ff" * 8}])
+def test_cursors_are_unpacked_as_packed(fingerprints: set[str]) -> None:
+    cursor = pack(fingerprints)
+    assert cursor
+    assert unpack(cursor) == fingerprints
