@@ -5,16 +5,17 @@ from collections.abc import Sequence
 
 import dagster as dg
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 
 from feedback_assets.assets.space import CAUSE_TAG, LOOP_TAG
 from feedback_assets.config.grain import partition_key_of, partition_range
 from feedback_assets.errors import FeedbackAssetsError
+from feedback_assets.inprocess import first_problem, run_in_process
 from feedback_assets.loop import FeedbackLoop
 from feedback_assets.sensors.requests import partition_tags
 
 PARTITIONED = ("prediction_log", "feedback_events", "feedback_table", "drift_report")
-RUN_CONFIG = {"loggers": {"console": {"config": {"log_level": "ERROR"}}}}
 
 
 def backfill_range(
@@ -57,15 +58,15 @@ def backfill_range(
     job = loop.definitions().resolve_implicit_global_asset_job_def()
     failed = 0
     for chunk in track(chunks, f"{len(keys)} partitions in {len(chunks)} runs", console=console):
-        result = job.execute_in_process(
-            instance=instance,
-            asset_selection=[loop.space.key(asset) for asset in assets],
-            run_config=RUN_CONFIG,
-            tags={LOOP_TAG: loop.config.name, CAUSE_TAG: "backfill", **partition_tags(chunk)},
-            raise_on_error=False,
-        )
+        tags = {LOOP_TAG: loop.config.name, CAUSE_TAG: "backfill", **partition_tags(chunk)}
+        wanted = [loop.space.key(asset) for asset in assets]
+        result = run_in_process(job, instance, wanted, tags)
         if not result.success:
             failed += 1
-            console.print(f"[red]failed[/] {chunk[0]}..{chunk[-1]}: run {result.run_id}")
+            console.print(
+                f"[red]failed[/] {chunk[0]}..{chunk[-1]}, run {result.run_id[:8]}: "
+                f"{escape(first_problem(result))}",
+                highlight=False,
+            )
     console.print(f"{len(chunks) - failed} of {len(chunks)} runs succeeded", highlight=False)
     return not failed

@@ -1,5 +1,6 @@
 """The Dagster instance that lives in the home."""
 
+import fcntl
 import os
 import shutil
 from pathlib import Path
@@ -22,7 +23,9 @@ def prepare_home(settings: Settings) -> Path:
     target = settings.dagster / "dagster.yaml"
     if not target.exists():
         own = settings.configs / "dagster.yaml"
-        shutil.copyfile(own if own.exists() else DEFAULTS, target)
+        hidden = target.with_name(f".dagster.{os.getpid()}.tmp")
+        shutil.copyfile(own if own.exists() else DEFAULTS, hidden)
+        hidden.replace(target)
     os.environ["DAGSTER_HOME"] = str(settings.dagster)
     os.environ["FEEDBACK_ASSETS_HOME"] = str(settings.root)
     os.environ.setdefault("DO_NOT_TRACK", "true")
@@ -32,5 +35,8 @@ def prepare_home(settings: Settings) -> Path:
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
     """The home's Dagster instance, made on first use."""
-    prepare_home(settings)
-    return dg.DagsterInstance.get()
+    folder = prepare_home(settings)
+    # Of two processes that make the databases at once, Dagster lets one fail.
+    with (folder / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return dg.DagsterInstance.get()

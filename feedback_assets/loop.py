@@ -1,5 +1,6 @@
-"""One loop's Dagster definitions, made from its configuration."""
+"""The one place that wires: a loop's Dagster definitions, made from its configuration."""
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,7 @@ from feedback_assets.assets.space import LOOP_TAG, LoopSpace
 from feedback_assets.checks.contracts import contract_check
 from feedback_assets.checks.signals import signal_checks
 from feedback_assets.clock import Clock
-from feedback_assets.config.load import load_loop
+from feedback_assets.config.load import load_loop, load_loops
 from feedback_assets.config.schema import Config
 from feedback_assets.sensors.arrivals import arrivals
 from feedback_assets.sensors.late_feedback import late_feedback
@@ -128,3 +129,15 @@ def broken_loop(name: str, problem: Exception) -> dg.Definitions:
         raise dg.Failure(str(problem), allow_retries=False)
 
     return dg.Definitions(assets=[_broken_config])
+
+
+def all_loops(settings: Settings) -> dg.Definitions:
+    """The definitions of all loops; one that does not load never stops the others."""
+    clock = Clock()
+    parts = [
+        FeedbackLoop(loop, settings).definitions(clock)
+        if isinstance(loop, Config)
+        else broken_loop(re.sub(r"\W", "_", name), loop)
+        for name, loop in load_loops(settings).items()
+    ]
+    return dg.Definitions.merge(dg.Definitions(), *parts)

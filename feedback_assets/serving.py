@@ -19,6 +19,7 @@ from feedback_assets.instance import prepare_home
 from feedback_assets.reports.server import reports_server
 from feedback_assets.settings import Settings
 
+WORKSPACE = Path(__file__).with_name("workspace.yaml")
 LOOPBACK = "127.0.0.1"
 PATIENCE_SECONDS = 20.0
 LOOK_EVERY_SECONDS = 0.1
@@ -75,7 +76,7 @@ def start_dagster(settings: Settings, port: int, reports_port: int) -> subproces
 def command(settings: Settings, port: int) -> list[str]:
     """The command that starts Dagster on the project's workspace."""
     workspace = settings.configs.expanduser().resolve().parent / "workspace.yaml"
-    where = ["-w", str(workspace)] if workspace.is_file() else ["-m", "feedback_assets.definitions"]
+    where = ["-w", str(workspace if workspace.is_file() else WORKSPACE)]
     beside = Path(sys.executable).with_name("dagster")
     serve = ["-h", LOOPBACK, "-p", str(port), "--log-level", "warning"]
     return [str(beside), "dev", *where, *serve]

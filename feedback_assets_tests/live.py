@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import json
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import pytest
@@ -75,6 +77,14 @@ class Live:
                 log = self.log.read_text()[-4000:]
                 pytest.fail(f"not within {seconds:.0f} s: {what}; runs: {runs}; log:\n{log}")
             time.sleep(LOOK_EVERY_SECONDS)
+
+    def ask(self, query: str) -> Any:
+        """What the UI's own interface answers to a GraphQL query."""
+        body = json.dumps({"query": query}).encode()
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self.url}/graphql", body, headers)
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return json.load(response)["data"]
 
     def runs(self) -> list[tuple[str, str]]:
         """Cause and status of the loop's runs, oldest first."""

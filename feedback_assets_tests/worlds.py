@@ -25,10 +25,11 @@ from feedback_assets.assets.space import SORT_KEYS, LoopSpace
 from feedback_assets.clock import SimulatedClock
 from feedback_assets.config.load import load_loop
 from feedback_assets.config.schema import Config
+from feedback_assets.inprocess import RUN_CONFIG
 from feedback_assets.loop import FeedbackLoop
 from feedback_assets.sensors.requests import partition_tags
 from feedback_assets.settings import Settings
-from feedback_assets.simulation.daemon import RUN_CONFIG, Ticker
+from feedback_assets.simulation.daemon import Ticker
 from feedback_assets.tables.connection import connect
 
 START = "2024-01-01"
@@ -119,7 +120,8 @@ class World:
         """Set the clock (ISO date or time, UTC); it never goes back."""
         self.clock.advance(moment(when))
 
-    def days(self, first: str, count: int) -> list[str]:
+    @staticmethod
+    def days(first: str, count: int) -> list[str]:
         """The keys of `count` daily partitions."""
         return [f"{day:%Y-%m-%d}" for day in pd.date_range(first, periods=count)]
 

@@ -6,6 +6,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 
+from feedback_assets.assets.columns import table_schema
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.capture.stage import Staged
 from feedback_assets.tables.digest import combine
@@ -48,10 +49,16 @@ def partitioned_result(
         data_version=dg.DataVersion(combine({key: partitions[key].digest for key in keys})),
         metadata={
             **table_metadata(space, snapshot, asset),
-            "preview": preview(con, snapshot.relation(keys[-1:])),
+            "preview": preview(con, snapshot.relation(newest_filled(snapshot, keys))),
             **(extra or {}),
         },
     )
+
+
+def newest_filled(snapshot: Snapshot, keys: Sequence[str]) -> list[str]:
+    """The newest of these partitions that holds a row, to be shown; the newest if none does."""
+    partitions = snapshot.partitions()
+    return [key for key in keys if partitions[key].rows][-1:] or list(keys[-1:])
 
 
 def table_metadata(space: LoopSpace, snapshot: Snapshot, asset: str) -> Metadata:
@@ -60,9 +67,7 @@ def table_metadata(space: LoopSpace, snapshot: Snapshot, asset: str) -> Metadata
     sql = f'feedback-assets sql "select * from {space.name}.{asset}" --as-of {snapshot.version}'
     return {
         "dagster/row_count": sum(info.rows for info in snapshot.partitions().values()),
-        "dagster/column_schema": dg.TableSchema(
-            columns=[dg.TableColumn(name, kind) for name, kind in columns.items()]
-        ),
+        "dagster/column_schema": table_schema(space.config, asset, columns),
         "dagster/column_lineage": dg.TableColumnLineage(column_lineage(space, asset, columns)),
         "table_version": snapshot.version,
         "read_it": dg.MetadataValue.md(f"```sh\n{sql}\n```"),

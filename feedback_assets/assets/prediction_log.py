@@ -7,6 +7,7 @@ from feedback_assets.assets.materialize import (
     Metadata,
     files_read,
     intake_metadata,
+    newest_filled,
     partitioned_result,
 )
 from feedback_assets.assets.space import LoopSpace, micros
@@ -60,7 +61,8 @@ def prediction_log(space: LoopSpace) -> dg.AssetsDefinition:
 
 def volume(con: duckdb.DuckDBPyConnection, snapshot: Snapshot, keys: list[str]) -> Metadata:
     """A plot of when the newest partition's predictions were made."""
-    relation = snapshot.relation(keys[-1:], ["event_time"])
+    shown = newest_filled(snapshot, keys)
+    relation = snapshot.relation(shown, ["event_time"])
     times = con.execute(f"SELECT event_time FROM {relation} USING SAMPLE {PLOTTED_ROWS} ROWS").df()
-    png = volume_by_hour(times["event_time"], f"{keys[-1]}: predictions by hour")
+    png = volume_by_hour(times["event_time"], f"{shown[0]}: predictions by hour")
     return {"volume": dg.MetadataValue.md(markdown_image(png, "predictions by hour"))}

@@ -10,6 +10,7 @@ from typing import Any
 import dagster as dg
 
 from feedback_assets import __version__
+from feedback_assets.config.grain import partition_end, partition_key_of
 from feedback_assets.config.load import config_digest
 from feedback_assets.config.schema import Config
 from feedback_assets.settings import Settings
@@ -78,14 +79,19 @@ class LoopSpace:
     @cached_property
     def partitions(self) -> dg.TimeWindowPartitionsDefinition:
         """The loop's partitions in Dagster's terms; the running one is included."""
-        start = dt.datetime.combine(self.config.partitions.start, dt.time(), dt.UTC)
-        match self.config.partitions.grain:
+        cut = self.config.partitions
+        start = dt.datetime.combine(cut.start, dt.time(), dt.UTC)
+        last = dt.datetime.combine(cut.end, dt.time(23), dt.UTC) if cut.end else None
+        end = partition_end(cut.grain, partition_key_of(cut.grain, last)) if last else None
+        match cut.grain:
             case "hourly":
-                return dg.HourlyPartitionsDefinition(start, fmt="%Y-%m-%dT%H", end_offset=1)
+                return dg.HourlyPartitionsDefinition(start, end, fmt="%Y-%m-%dT%H", end_offset=1)
             case "weekly":
-                return dg.WeeklyPartitionsDefinition(start, day_offset=1, end_offset=1)
+                return dg.WeeklyPartitionsDefinition(
+                    start, day_offset=1, end_date=end, end_offset=1
+                )
             case _:
-                return dg.DailyPartitionsDefinition(start, end_offset=1)
+                return dg.DailyPartitionsDefinition(start, end_date=end, end_offset=1)
 
     def attributes(self, asset: str, description: str, kinds: set[str]) -> dict[str, Any]:
         """What every asset of the loop has in common."""

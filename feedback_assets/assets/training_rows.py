@@ -18,7 +18,7 @@ def training_rows(space: LoopSpace, model: ModelVersion) -> pa.Table:
     )
     with connect(space.settings) as con:
         query = training_sql(config, snapshot.relation())
-        return con.execute(f"SELECT * FROM ({query}) ORDER BY prediction_id").to_arrow_table()
+        return con.sql(f"SELECT * FROM ({query}) ORDER BY prediction_id").to_arrow_table()
 
 
 def broken_digests(space: LoopSpace, model: ModelVersion) -> list[str]:

@@ -114,10 +114,10 @@ def definitions_load(settings: Settings) -> Finding:
     """Build every asset, check, job and sensor of all loops."""
     import dagster as dg
 
-    from feedback_assets.definitions import build
+    from feedback_assets.loop import all_loops
 
     try:
-        definitions = build(settings)
+        definitions = all_loops(settings)
         dg.Definitions.validate_loadable(definitions)
     except (dg.DagsterError, ConfigError, ValueError, TypeError, KeyError) as error:
         return Finding("error", "definitions", f"do not load: {error}")

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from feedback_assets.config import schema
+from feedback_assets.config.fields import field_docs
 from feedback_assets.config.schema import Config
 
 SCHEMA_LINE = "# yaml-language-server: $schema=../schema/loop.schema.json"
@@ -12,8 +14,14 @@ SCHEMA_LINE = "# yaml-language-server: $schema=../schema/loop.schema.json"
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a loop's file."""
-    schema = Config.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    found = Config.model_json_schema()
+    for name, section in {**found["$defs"], "Config": found}.items():
+        docs = field_docs(getattr(schema, name))
+        section["properties"] = {
+            field: dict(sorted({**said, "description": docs[field]}.items()))
+            for field, said in section["properties"].items()
+        }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found}
 
 
 def schema_text() -> str:

@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from feedback_assets.config.fields import field_docs
 from feedback_assets.config.lines import Document, Path
 from feedback_assets.config.shape import choices_at, dotted, names_at, nearest, type_at
 from feedback_assets.errors import ConfigError
@@ -91,8 +92,7 @@ def shown(value: Any) -> str:
 
 def _purpose(path: Path) -> str:
     parent = type_at(path[:-1])
-    field = getattr(parent, "model_fields", {}).get(path[-1])
-    text = "" if field is None or not field.description else field.description.strip()
+    text = field_docs(parent).get(str(path[-1]), "") if isinstance(parent, type) else ""
     return f" ({text.rstrip('.')})" if text else ""
 
 

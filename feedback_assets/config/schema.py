@@ -31,7 +31,7 @@ RESERVED_COLUMNS = frozenset(
 class Strict(BaseModel):
     """A section of the file: unknown fields are errors, values never change after loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Kpi(Strict):
@@ -206,8 +206,16 @@ class Partitions(Strict):
     """Size of a partition."""
     start: dt.date
     """First partition."""
+    end: dt.date | None = None
+    """The last day, for a history that is over; open if absent."""
     chunk: Annotated[int, Field(ge=1)] = 31
     """Partitions that one run of a backfill takes."""
+
+    @model_validator(mode="after")
+    def _ends_after_start(self) -> Self:
+        if self.end and self.end < self.start:
+            raise ValueError(f"partitions.end {self.end} lies before partitions.start {self.start}")
+        return self
 
 
 class Model(Strict):

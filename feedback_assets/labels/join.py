@@ -34,13 +34,19 @@ def feedback_table_sql(config: Config, predictions: str, events: str, as_of: dt.
     label_type = LABEL_TYPES[config.label.kind]
     horizon = int(config.label.max_delay_days * DAY_US)
     is_label = "kind IN ('label', 'correction')"
+    # Nearly every prediction is heard of once, and that needs no ranking, which costs most.
     return f"""
-WITH heard AS (
-  SELECT p.prediction_id, p.event_time AS asked_at, e.event_id, e.kind, e.value, e.source,
-         e.event_time AS happened_at, e.received_time AS heard_at
-  FROM {predictions} AS p JOIN {events} AS e ON e.prediction_id = p.prediction_id
-  WHERE e.received_time <= {instant(as_of)}
-    AND epoch_us(e.received_time) - epoch_us(p.event_time) <= {horizon}
+WITH events AS (
+  SELECT event_id, prediction_id, kind, value, source,
+         event_time AS happened_at, received_time AS heard_at
+  FROM {events} AS e WHERE received_time <= {instant(as_of)}
+), several AS (
+  SELECT prediction_id FROM events GROUP BY prediction_id HAVING COUNT(*) > 1
+), heard AS (
+  SELECT e.* FROM events AS e
+  JOIN several ON several.prediction_id = e.prediction_id
+  JOIN {predictions} AS p ON p.prediction_id = e.prediction_id
+  WHERE epoch_us(e.heard_at) - epoch_us(p.event_time) <= {horizon}
 ), ranked AS (
   SELECT *, CASE WHEN {is_label} THEN 'label' ELSE kind END AS family,
          ROW_NUMBER() OVER (
@@ -64,9 +70,20 @@ WITH heard AS (
          MAX(CASE WHEN family = 'label' AND decides THEN value END) AS greatest
   FROM ranked GROUP BY prediction_id
 ), judged AS (
-  SELECT *, last_rejection IS NOT NULL
-            AND (last_label IS NULL OR last_rejection >= last_label) AS rejected
+  SELECT prediction_id, value, source, happened_at, heard_at, rating, label_count, least, greatest,
+         last_rejection IS NOT NULL
+           AND (last_label IS NULL OR last_rejection >= last_label) AS rejected,
+         CAST(NULL AS TIMESTAMPTZ) AS heard_once
   FROM said
+  UNION ALL
+  SELECT e.prediction_id,
+         CASE WHEN {is_label} THEN e.value END, CASE WHEN {is_label} THEN e.source END,
+         CASE WHEN {is_label} THEN e.happened_at END, CASE WHEN {is_label} THEN e.heard_at END,
+         CASE WHEN kind = 'rating' THEN e.value END, CASE WHEN {is_label} THEN 1 ELSE 0 END,
+         CASE WHEN {is_label} THEN e.value END, CASE WHEN {is_label} THEN e.value END,
+         kind = 'rejection', e.heard_at
+  FROM events AS e LEFT JOIN several ON several.prediction_id = e.prediction_id
+  WHERE several.prediction_id IS NULL
 )
 SELECT p.* EXCLUDE (source_file),
        CAST(CASE WHEN NOT j.rejected THEN j.value END AS {label_type}) AS label,
@@ -82,6 +99,7 @@ SELECT p.* EXCLUDE (source_file),
             ELSE j.least END AS labels_seen,
        TRY_CAST(j.rating AS DOUBLE) AS rating
 FROM {predictions} AS p LEFT JOIN judged AS j ON j.prediction_id = p.prediction_id
+  AND (j.heard_once IS NULL OR epoch_us(j.heard_once) - epoch_us(p.event_time) <= {horizon})
 """
 
 

@@ -25,6 +25,7 @@ PartitionsOf = Callable[
     Mapping[SourceFile, Iterable[str]],
 ]
 FINGERPRINT_BYTES = 8
+SHOWN_STRAYS = 5
 OF_PREDICTIONS = ("prediction_log", "feedback_table", "drift_report")
 
 
@@ -58,7 +59,12 @@ def arrivals(space: LoopSpace) -> dg.SensorDefinition:
             return dg.SensorResult(
                 skip_reason=f"no new file among {len(found)} at the sources", cursor=cursor
             )
-        return dg.SensorResult(run_requests=runs(space, fresh), cursor=cursor)
+        requests = runs(space, fresh)
+        if outside := beyond_calendar(space, fresh):
+            context.log.warning(outside)
+        if not requests:
+            return dg.SensorResult(skip_reason=outside, cursor=cursor)
+        return dg.SensorResult(run_requests=requests, cursor=cursor)
 
     return _arrivals
 
@@ -107,6 +113,19 @@ def runs(space: LoopSpace, fresh: dict[str, dict[str, list[str]]]) -> list[dg.Ru
             )
         )
     return requests
+
+
+def beyond_calendar(space: LoopSpace, fresh: Mapping[str, Mapping[str, Sequence[str]]]) -> str:
+    """Which days of new files no run can take, in words; empty when there are none."""
+    calendar = space.partitions.get_partition_keys()
+    strays = sorted({key for days in fresh.values() for key in days} - set(calendar))
+    if not strays:
+        return ""
+    return (
+        f"rows of new files are left out, their time lies before partitions.start or after now: "
+        f"{', '.join(strays[:SHOWN_STRAYS])}{' and more' if len(strays) > SHOWN_STRAYS else ''} "
+        f"({calendar[0]} to {calendar[-1]} are taken)"
+    )
 
 
 def ingested(space: LoopSpace) -> set[str]:

@@ -11,7 +11,7 @@ from feedback_assets.assets.ledger import decisions
 from feedback_assets.assets.models import ModelVersion, champion, versions
 from feedback_assets.assets.space import RETRAIN_TAG, LoopSpace
 from feedback_assets.clock import Clock
-from feedback_assets.config.grain import partition_end
+from feedback_assets.config.grain import partition_end, partition_key_of
 from feedback_assets.config.schema import Config
 from feedback_assets.sensors.requests import caused_run
 from feedback_assets.sqltext import instant
@@ -157,7 +157,11 @@ def _situation(
     last = trained[-1] if trained else None
     serving = champion(space)
     retrained = decisions(space, "retrain")
-    age = (clock.now() - retrained[-1].time).total_seconds() if retrained else None
+    age = (
+        (present(space, clock.now(), retrained[-1].time) - retrained[-1].time).total_seconds()
+        if retrained
+        else None
+    )
     in_flight = instance.get_runs_count(
         dg.RunsFilter(tags={RETRAIN_TAG: space.name}, statuses=IN_PROGRESS)
     )
@@ -169,6 +173,28 @@ def _situation(
         breaches=breaches,
         in_flight=in_flight,
     )
+
+
+def present(space: LoopSpace, now: dt.datetime, retrained: dt.datetime) -> dt.datetime:
+    """The moment up to which days since the last retrain are counted.
+
+    It is now, unless the sources have been silent for longer than any label takes and the loop has
+    not decided since: a replayed past, or a feed that stopped. The time that has passed without the
+    loop is then no reason to train; what is received next is.
+    """
+    snapshot = space.table("feedback_table").snapshot()
+    if snapshot.version < 0:
+        return now
+    with connect(space.settings) as con:
+        row = con.execute(
+            f"SELECT GREATEST(MAX(received_time), MAX(label_received_time)) FROM {snapshot.relation()}"
+        ).fetchone()
+    newest = row[0] if row else None
+    patience = space.horizon + dt.timedelta(hours=space.config.contract.freshness_hours)
+    if newest is None or not retrained < newest < now - patience:
+        return now
+    grain = space.config.partitions.grain
+    return partition_end(grain, partition_key_of(grain, newest))
 
 
 def labels_since(space: LoopSpace, moment: dt.datetime | None) -> int:

@@ -8,9 +8,9 @@ from dagster._core.storage.tags import RUN_KEY_TAG, SENSOR_NAME_TAG
 
 from feedback_assets.assets.space import CAUSE_TAG, LoopSpace
 from feedback_assets.clock import Clock
+from feedback_assets.inprocess import first_problem, run_in_process
 
 QUIET_AFTER = 12
-RUN_CONFIG = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 @dataclass(frozen=True)
@@ -85,17 +85,8 @@ class Ticker:
 
     def _run(self, sensor: str, request: dg.RunRequest) -> Finished:
         assets = list(request.asset_selection or ())
-        result = self._job.execute_in_process(
-            instance=self.instance,
-            asset_selection=assets,
-            run_config=RUN_CONFIG,
-            tags={
-                **request.tags,
-                SENSOR_NAME_TAG: sensor,
-                **({RUN_KEY_TAG: request.run_key} if request.run_key else {}),
-            },
-            raise_on_error=False,
-        )
+        tags = {**request.tags, SENSOR_NAME_TAG: sensor, RUN_KEY_TAG: request.run_key or ""}
+        result = run_in_process(self._job, self.instance, assets, tags)
         return Finished(
             sensor,
             request.tags.get(CAUSE_TAG, ""),
@@ -104,14 +95,3 @@ class Ticker:
             tuple(key.path[-1] for key in assets),
             "" if result.success else first_problem(result),
         )
-
-
-def first_problem(result: dg.ExecuteInProcessResult) -> str:
-    """What the first failed step of a run said."""
-    for event in result.filter_events(lambda event: event.is_step_failure):
-        error = event.step_failure_data.error
-        while error is not None and error.cause is not None:
-            error = error.cause
-        if error is not None:
-            return error.message.strip()
-    return "see its log"

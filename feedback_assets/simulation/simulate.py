@@ -12,12 +12,14 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from feedback_assets.assets.space import LoopSpace
+from feedback_assets.garbage import keep_for_good
 from feedback_assets.loop import FeedbackLoop
 from feedback_assets.promotion.decisions import Decision
 from feedback_assets.reports.timeline import write_simulation_report
 from feedback_assets.simulation.daemon import Finished
 from feedback_assets.simulation.delivery import History
 from feedback_assets.simulation.home import make_room
+from feedback_assets.simulation.pace import light_records
 from feedback_assets.simulation.replay import Happened, Period, Replay, Step
 from feedback_assets.simulation.summary import drift_days, metrics, summary
 
@@ -51,7 +53,7 @@ class Simulation:
         make_room(self.space, self.instance)
         replay = Replay(self.loop, self.history, self.period, self.instance)
         steps: list[Step] = []
-        with self._progress() as progress:
+        with self._progress() as progress, light_records(self.space.settings):
             task = progress.add_task("first model", total=len(self.period.steps()))
             for first in replay.begin():
                 self._tell(first)
@@ -63,6 +65,8 @@ class Simulation:
                         self._tell_step(happened)
                     else:
                         self._tell(happened)
+                if len(steps) == 1:
+                    keep_for_good()
                 progress.advance(task)
         return self._report(steps)
 

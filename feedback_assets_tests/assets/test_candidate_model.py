@@ -73,8 +73,9 @@ def test_only_the_pinned_rows_of_the_window_are_named(tmp_path: Path) -> None:
     pooled(world)
     world.materialize(TRAIN)
     model = model_version(world.space, 1)
-    rows = training_rows(world.space, model).to_pandas()
-    assert len(rows) == model.manifest["train_rows"]
+    changed_since = World(tmp_path, model={"window_days": 9, "max_rows": 1_000})
+    rows = training_rows(changed_since.space, model).to_pandas()
+    assert len(rows) == model.manifest["train_rows"] == 80
     assert rows["event_time"].min().isoformat() == model.manifest["train_start"]
     assert rows["partition_key"].min() >= "2024-01-03"
 

@@ -101,6 +101,14 @@ def test_a_row_that_is_rejected_later_leaves_and_old_versions_still_have_it(worl
     assert pinned_pool(world.space).fingerprint != first.fingerprint
 
 
+def test_a_day_that_is_no_longer_mature_leaves(world: World, tmp_path: Path) -> None:
+    pooled(world)
+    stricter = World(tmp_path, pool={"mature_after_days": 8})
+    stricter.at("2024-01-12")
+    stricter.materialize(["labeled_pool"])
+    assert set(stricter.frame("labeled_pool")["partition_key"]) == set(world.days(START, 3))
+
+
 def test_the_manifest_names_each_days_content(world: World) -> None:
     pooled(world)
     pool = pinned_pool(world.space)

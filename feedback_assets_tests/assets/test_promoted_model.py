@@ -92,6 +92,7 @@ def test_both_are_compared_on_the_same_rows_that_neither_learned_from(promoted: 
 def test_a_decision_is_taken_once(promoted: World) -> None:
     before = promoted.versions()["decisions"], len(decisions(promoted.space))
     promoted.materialize(["promoted_model"])
+    promoted.materialize(["promoted_model"], **{"feedback_assets/evidence": '{"asked": "again"}'})
     assert (promoted.versions()["decisions"], len(decisions(promoted.space))) == before
     told = promoted.metadata("promoted_model")
     assert (told["decision"], told["champion"]) == ("promote", 2)

@@ -2,72 +2,89 @@
 
 import json
 import multiprocessing
-import os
+import random
 import signal
 import time
+import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-PRELOADED = ("feedback_assets_tests.chaos.work",)
+PRELOADED = ("feedback_assets_tests.chaos.work", "feedback_assets_tests.chaos.libraries")
 GIVE_UP_SECONDS = 300
 _processes = multiprocessing.get_context("forkserver")
 _processes.set_forkserver_preload(list(PRELOADED))
 
 
 class Running:
-    """A function in a process of its own; it has begun when this is made.
+    """A function in a process of its own, at work when this is made.
 
     Args:
-        work: Called as `work(*args)`; what it returns, or why it failed, is told by `result`.
+        prepare: Called as `prepare(*args)`; what it returns is the work itself, and called next.
         args: Its arguments.
-        ready: Called in the process before it is told to have begun: slow imports belong there.
     """
 
-    def __init__(self, work: Callable[..., Any], *args: Any, ready: Callable[[], Any] | None = None):
+    def __init__(self, prepare: Callable[..., Callable[[], Any]], *args: Any) -> None:
         self._told, told = _processes.Pipe(duplex=False)
         self.process: BaseProcess = _processes.Process(
-            target=_work, args=(told, ready, work, args), daemon=True
+            target=_work, args=(told, prepare, args), daemon=True
         )
         self.process.start()
         told.close()
-        self._told.recv()
+        begun = self._told.recv()
+        assert begun == "begun", begun
         self.began = time.perf_counter()
+        self.seconds = 0.0
 
     def kill_after(self, seconds: float) -> bool:
         """Kill -9 so many seconds after the beginning; False when it was done before."""
         time.sleep(max(0.0, self.began + seconds - time.perf_counter()))
-        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.kill()
         self.process.join(GIVE_UP_SECONDS)
         return self.process.exitcode == -signal.SIGKILL
 
     def result(self) -> Any:
-        """What the function returned.
+        """What the work returned.
 
         Raises:
             AssertionError: It failed; the message holds its traceback.
         """
         assert self._told.poll(GIVE_UP_SECONDS), "the process does not end"
         outcome = json.loads(self._told.recv())
+        self.seconds = time.perf_counter() - self.began
         self.process.join(GIVE_UP_SECONDS)
         assert "error" not in outcome, outcome["error"]
         return outcome["result"]
 
 
-def _work(
-    told: Connection,
-    ready: Callable[[], Any] | None,
-    work: Callable[..., Any],
-    args: tuple[Any, ...],
+def kill_at_random(
+    kills: int, run: Callable[[], Running], seconds: float, judge: Callable[[], float]
 ) -> None:
-    import traceback
+    """Begin and kill so many runs, each at a random share of the time that one takes.
 
-    if ready is not None:
-        ready()
-    told.send("begun")
+    Args:
+        kills: How many.
+        run: Begins a run on a home as it is before one.
+        seconds: How long a run takes.
+        judge: Looks at what a kill has left, lets another run heal it and returns its seconds:
+            the machine may be busier or idler by then.
+    """
+    chance = random.Random(kills)
+    for position in range(kills):
+        share = (position + chance.random()) / kills
+        while not run().kill_after(seconds * share):
+            share *= chance.random()
+        seconds = judge()
+
+
+def _work(
+    told: Connection, prepare: Callable[..., Callable[[], Any]], args: tuple[Any, ...]
+) -> None:
     try:
-        outcome = {"result": work(*args)}
+        work = prepare(*args)
+        told.send("begun")
+        outcome = {"result": work()}
     except BaseException:
         outcome = {"error": traceback.format_exc()}
     told.send(json.dumps(outcome, default=str))

@@ -1,29 +1,22 @@
 """What the other processes of these tests do: real runs on a home that several of them share.
 
-Each function runs in a process of its own (see `processes`), which may be killed at any moment.
+Work is done in a process of its own (see `processes`), which may be killed at any moment.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from feedback_assets.clock import Clock
 from feedback_assets.instance import open_instance
-from feedback_assets.tables.digest import combine
 from feedback_assets_tests.worlds import World
 
 LOG = ("prediction_log", "feedback_events", "feedback_table")
 MODEL = ("candidate_model", "promoted_model")
 TRIES = 30
 
-
-def model_libraries() -> None:
-    """Import what a training imports: seconds in which nothing is written."""
-    import mlflow.onnx  # noqa: F401
-    import onnxruntime  # noqa: F401
-    import skl2onnx  # noqa: F401
-    import sklearn.ensemble  # noqa: F401
-    from dagster_mlflow import resources  # noqa: F401
+Digests = dict[str, dict[str, str]]
 
 
 def shared_world(root: Path, now: str | None = None, **changes: Any) -> World:
@@ -49,28 +42,32 @@ def materialize(
     changes: Mapping[str, Any],
     assets: Sequence[str],
     keys: Sequence[str] = (),
-    **tags: str,
-) -> str:
-    """Materialize assets in one run; returns its id."""
+    tags: Mapping[str, str] = MappingProxyType({}),
+) -> Callable[[], str]:
+    """The work of materializing assets in one run; it returns the run's id."""
     world = shared_world(root, now, **changes)
-    return world.materialize(assets, keys, **tags).run_id
+    assert world.job
+    return lambda: world.materialize(assets, keys, **tags).run_id
 
 
-def backfill(root: Path, chunks: Sequence[Sequence[str]]) -> int:
-    """Materialize chunk after chunk, each again until it succeeds; returns the failed runs."""
+def backfill(root: Path, chunks: Sequence[Sequence[str]]) -> Callable[[], int]:
+    """The work of materializing chunk after chunk, each again until it succeeds.
+
+    It returns how often a run failed.
+    """
     world = shared_world(root)
-    failed = 0
-    for chunk in chunks:
-        for _ in range(TRIES):
-            if world.materialize(LOG, chunk, raise_on_error=False).success:
-                break
-            failed += 1
-        else:
-            raise AssertionError(f"{chunk} failed {TRIES} times")
-    return failed
+    return lambda: sum(succeed(world, chunk) for chunk in chunks)
 
 
-def digests(world: World, tables: Sequence[str]) -> dict[str, dict[str, str]]:
+def succeed(world: World, keys: Sequence[str]) -> int:
+    """Materialize partitions until it succeeds; returns how often it failed before."""
+    for failed in range(TRIES):
+        if world.materialize(LOG, keys, raise_on_error=False).success:
+            return failed
+    raise AssertionError(f"{keys} failed {TRIES} times")
+
+
+def digests(world: World, tables: Sequence[str]) -> Digests:
     """Table to partition to digest, as the tables say it."""
     return {
         name: {key: info.digest for key, info in world.space.table(name).snapshot().partitions().items()}

@@ -116,6 +116,17 @@ def test_a_file_still_being_written_is_left_alone(world: World) -> None:
     assert asked(world.tick("arrivals", cursor)) == []
 
 
+def test_rows_of_days_that_no_run_can_take_are_told(world: World) -> None:
+    world.predict(world.rows("2023-12-30"), "too-old")
+    tick = world.tick("arrivals")
+    assert asked(tick) == []
+    assert "left out" in (tick.skip_message or "")
+    assert "2023-12-30 (2024-01-01 to" in (tick.skip_message or "")
+    world.predict(world.rows("2023-12-31"), "also-too-old")
+    world.predict(world.rows(DAY), "good")
+    assert asked(world.tick("arrivals", tick.cursor)) == [(OF_PREDICTIONS, DAY, DAY)]
+
+
 @pytest.mark.parametrize("fingerprints", [set(), {"00" * 8}, {"0123456789abcdef", "ff" * 8}])
 def test_cursors_are_unpacked_as_packed(fingerprints: set[str]) -> None:
     cursor = pack(fingerprints)

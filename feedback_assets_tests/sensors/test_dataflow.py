@@ -1,6 +1,7 @@
 """Declarative automation brings old days up to date; restarts run nothing twice."""
 
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
@@ -10,27 +11,32 @@ from feedback_assets_tests.worlds import DAILY, World
 OLD = "2024-01-02"
 
 
+def evaluate(world: World, cursor: Any = None) -> dg.EvaluateAutomationConditionsResult:
+    return dg.evaluate_automation_conditions(
+        world.definitions,
+        world.instance,
+        asset_selection=dg.AssetSelection.groups("tiny"),
+        cursor=cursor,
+    )
+
+
 def test_an_old_day_of_predictions_requests_what_is_built_on_it(world: World) -> None:
     world.live("2024-01-01", 3)
     world.at("2024-01-06")
     world.dataflow("2024-01-01", 5)
-    first = dg.evaluate_automation_conditions(world.definitions, world.instance)
+    first = evaluate(world)
     assert first.total_requested == 0
     world.materialize(["prediction_log"], [OLD])
-    second = dg.evaluate_automation_conditions(
-        world.definitions, world.instance, cursor=first.cursor
-    )
+    second = evaluate(world, first.cursor)
     table, report = (world.space.key(name) for name in ("feedback_table", "drift_report"))
     assert second.get_requested_partitions(table) == {OLD}
     world.materialize(["feedback_table"], [OLD])
-    third = dg.evaluate_automation_conditions(
-        world.definitions, world.instance, cursor=second.cursor
-    )
+    third = evaluate(world, second.cursor)
     either = second.get_requested_partitions(report) | third.get_requested_partitions(report)
     assert either == {OLD}
     assert third.get_requested_partitions(table) == set()
     world.materialize(["drift_report"], [OLD])
-    last = dg.evaluate_automation_conditions(world.definitions, world.instance, cursor=third.cursor)
+    last = evaluate(world, third.cursor)
     assert last.total_requested == 0
 
 
@@ -38,11 +44,9 @@ def test_feedback_alone_is_left_to_the_late_feedback_sensor(world: World) -> Non
     world.live("2024-01-01", 3)
     world.at("2024-01-06")
     world.dataflow("2024-01-01", 5)
-    first = dg.evaluate_automation_conditions(world.definitions, world.instance)
+    first = evaluate(world)
     world.materialize(["feedback_events"], ["2024-01-03"])
-    second = dg.evaluate_automation_conditions(
-        world.definitions, world.instance, cursor=first.cursor
-    )
+    second = evaluate(world, first.cursor)
     assert second.total_requested == 0
 
 

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
+from feedback_assets.sensors import late_feedback
 from feedback_assets_tests.sensors.scenes import asked, causes, keys, labels, tell
 from feedback_assets_tests.worlds import World
 
@@ -52,7 +54,7 @@ def test_feedback_that_is_joined_already_is_skipped_with_the_number_of_days(worl
 
 def test_nothing_new_is_skipped(world: World) -> None:
     _, cursor = joined(world)
-    assert asked(world.tick("late_feedback", cursor)) == []
+    assert world.tick("late_feedback", cursor).skip_message == "no feedback since the last look"
 
 
 def test_one_late_day_is_one_run_over_that_day(world: World) -> None:
@@ -77,6 +79,24 @@ def test_several_materializations_between_two_ticks_are_all_seen(world: World) -
     late(world, rows, "c", "2024-01-08")
     days = [first for _, first, _ in asked(world.tick("late_feedback", cursor))]
     assert days == [FIRST, FAR, "2024-01-08"]
+
+
+def test_more_than_one_tick_can_take_is_seen_in_the_next_ones(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.live(FIRST, 3)
+    world.at("2024-01-08")
+    world.materialize(["prediction_log"], world.days(FIRST, 3))
+    world.materialize(["feedback_events"], world.days(FIRST, 6))
+    monkeypatch.setattr(late_feedback, "EVENTS_PER_TICK", 2)
+    cursor, days = None, set[str]()
+    for _ in range(3):
+        tick = world.tick("late_feedback", cursor)
+        cursor = tick.cursor
+        for _, first, last in asked(tick):
+            days |= {day for day in world.days(FIRST, 8) if first <= day <= last}
+    assert days == set(world.days(FIRST, 3))
+    assert world.tick("late_feedback", cursor).skip_message == "no feedback since the last look"
 
 
 def test_a_lost_cursor_asks_only_for_what_is_behind(world: World) -> None:

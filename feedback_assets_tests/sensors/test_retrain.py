@@ -1,7 +1,9 @@
 """When a candidate is trained: the policy as a table, and the sensor on real events."""
 
 import json
+import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from dagster import DagsterRunStatus
@@ -94,19 +96,34 @@ def test_a_wait_is_explained_with_numbers(change: dict[str, object], words: str)
     assert words in decide(CONFIG, replace(CALM, **change)).reason  # type: ignore[arg-type]
 
 
-def serving(world: World, now: str = "2024-01-12") -> str:
-    """Version 1 serves, trained as of the 6th; labels since: 132; a tick has seen it all."""
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with eight labelled days."""
+    world = World(tmp_path_factory.mktemp("labelled"))
     labels(world)
-    pretend_model(world, 1, "2024-01-06")
-    scenes.decide(world, "retrain", 1, "2024-01-06")
-    scenes.decide(world, "promote", 1, "2024-01-06")
+    return world.settings.root
+
+
+@pytest.fixture
+def labelled(home: Path, world: World) -> World:
+    """The same days in a world of its own."""
+    shutil.copytree(home, world.settings.root)
+    world.at("2024-01-12")
+    return world
+
+
+def serving(world: World) -> str:
+    """Version 1 serves, trained as of the 7th, with fewer than 150 labels since; a tick has seen it all."""
+    pretend_model(world, 1, "2024-01-07")
+    scenes.decide(world, "retrain", 1, "2024-01-07")
+    scenes.decide(world, "promote", 1, "2024-01-07")
     tick = world.tick("retrain")
     assert asked(tick) == []
     return tick.cursor or ""
 
 
-def test_the_first_events_ask_for_the_first_model(world: World) -> None:
-    labels(world)
+def test_the_first_events_ask_for_the_first_model(labelled: World) -> None:
+    world = labelled
     tick = world.tick("retrain")
     assert (asked(tick), causes(tick)) == (RUN, ["first model"])
     assert keys(tick) == ["tiny:retrain:first:2"]
@@ -120,20 +137,20 @@ def test_before_any_data_it_waits(world: World) -> None:
     assert (asked(tick), tick.skip_message) == ([], "no model yet; 0 of 150 new labels")
 
 
-def test_nothing_new_is_skipped_with_numbers(world: World) -> None:
-    cursor = serving(world)
-    new = labels_since(world.space, moment("2024-01-06"))
+def test_nothing_new_is_skipped_with_numbers(labelled: World) -> None:
+    cursor = serving(labelled)
+    new = labels_since(labelled.space, moment("2024-01-07"))
     assert 40 <= new < 150
-    tick = world.tick("retrain", cursor)
+    tick = labelled.tick("retrain", cursor)
     assert asked(tick) == []
     assert tick.skip_message == f"0 of 1 drifted columns; {new} of 150 new labels"
 
 
-def test_a_drifted_day_asks_for_a_candidate(world: World) -> None:
-    cursor = serving(world)
-    judge(world, "2024-01-08", "stable")
-    judge(world, "2024-01-09", "drift")
-    tick = world.tick("retrain", cursor)
+def test_a_drifted_day_asks_for_a_candidate(labelled: World) -> None:
+    cursor = serving(labelled)
+    judge(labelled, "2024-01-08", "stable")
+    judge(labelled, "2024-01-09", "drift")
+    tick = labelled.tick("retrain", cursor)
     assert (asked(tick), causes(tick)) == (RUN, ["drift"])
     assert keys(tick) == ["tiny:retrain:drift:2024-01-09:drift-2024-01-09"]
     (request,) = tick.run_requests or ()
@@ -149,48 +166,48 @@ def more_labels(world: World) -> None:
     )
 
 
-def test_enough_labels_ask_for_a_candidate(world: World) -> None:
-    cursor = serving(world)
-    more_labels(world)
-    tick = world.tick("retrain", cursor)
+def test_enough_labels_ask_for_a_candidate(labelled: World) -> None:
+    cursor = serving(labelled)
+    more_labels(labelled)
+    tick = labelled.tick("retrain", cursor)
     assert (asked(tick), causes(tick)) == (RUN, ["new labels"])
     assert keys(tick) == ["tiny:retrain:labels:1:1"]
 
 
-def test_both_ask_for_one_candidate(world: World) -> None:
-    cursor = serving(world)
-    more_labels(world)
-    judge(world, "2024-01-09", "drift")
-    tick = world.tick("retrain", cursor)
+def test_both_ask_for_one_candidate(labelled: World) -> None:
+    cursor = serving(labelled)
+    more_labels(labelled)
+    judge(labelled, "2024-01-09", "drift")
+    tick = labelled.tick("retrain", cursor)
     assert (asked(tick), causes(tick)) == (RUN, ["drift"])
 
 
-def test_a_breach_within_a_backfill_is_not_overlooked(world: World) -> None:
-    cursor = serving(world)
-    for day in world.days("2024-01-07", 20):
-        judge(world, day, "drift" if day == "2024-01-09" else "stable")
-    assert causes(world.tick("retrain", cursor)) == ["drift"]
+def test_a_breach_within_a_backfill_is_not_overlooked(labelled: World) -> None:
+    cursor = serving(labelled)
+    for day in labelled.days("2024-01-07", 20):
+        judge(labelled, day, "drift" if day == "2024-01-09" else "stable")
+    assert causes(labelled.tick("retrain", cursor)) == ["drift"]
 
 
-def test_a_breach_during_the_cooldown_is_kept_until_after_it(world: World) -> None:
-    cursor = serving(world)
-    scenes.decide(world, "retrain", 2, "2024-01-11")
-    judge(world, "2024-01-11", "drift")
-    tick = world.tick("retrain", cursor)
+def test_a_breach_during_the_cooldown_is_kept_until_after_it(labelled: World) -> None:
+    cursor = serving(labelled)
+    scenes.decide(labelled, "retrain", 2, "2024-01-11")
+    judge(labelled, "2024-01-11", "drift")
+    tick = labelled.tick("retrain", cursor)
     assert asked(tick) == []
     assert "cooldown for another 1.0 of 2 days" in (tick.skip_message or "")
-    world.at("2024-01-13")
-    assert causes(world.tick("retrain", tick.cursor)) == ["drift"]
+    labelled.at("2024-01-13")
+    assert causes(labelled.tick("retrain", tick.cursor)) == ["drift"]
 
 
-def test_a_breach_that_is_judged_again_as_stable_is_dropped(world: World) -> None:
-    cursor = serving(world)
-    scenes.decide(world, "retrain", 2, "2024-01-11")
-    judge(world, "2024-01-11", "drift")
-    tick = world.tick("retrain", cursor)
-    judge(world, "2024-01-11", "stable")
-    world.at("2024-01-13")
-    tick = world.tick("retrain", tick.cursor)
+def test_a_breach_that_is_judged_again_as_stable_is_dropped(labelled: World) -> None:
+    cursor = serving(labelled)
+    scenes.decide(labelled, "retrain", 2, "2024-01-11")
+    judge(labelled, "2024-01-11", "drift")
+    tick = labelled.tick("retrain", cursor)
+    judge(labelled, "2024-01-11", "stable")
+    labelled.at("2024-01-13")
+    tick = labelled.tick("retrain", tick.cursor)
     assert asked(tick) == []
     assert (tick.skip_message or "").startswith("0 of 1 drifted columns")
 
@@ -203,43 +220,58 @@ def test_a_breach_that_is_judged_again_as_stable_is_dropped(world: World) -> Non
     ],
 )
 def test_a_breach_that_says_nothing_of_the_champion_does_not_count(
-    world: World, day: str, version: int, why: str
+    labelled: World, day: str, version: int, why: str
 ) -> None:
-    cursor = serving(world)
-    judge(world, day, "drift", version=version)
-    assert asked(world.tick("retrain", cursor)) == [], why
+    cursor = serving(labelled)
+    judge(labelled, day, "drift", version=version)
+    assert asked(labelled.tick("retrain", cursor)) == [], why
 
 
-def test_a_retrain_in_flight_is_awaited(world: World) -> None:
-    cursor = serving(world)
-    judge(world, "2024-01-09", "drift")
-    run = world.instance.create_run_for_job(
-        world.job, tags={RETRAIN_TAG: "tiny"}, status=DagsterRunStatus.STARTED
+def test_a_retrain_in_flight_is_awaited(labelled: World) -> None:
+    cursor = serving(labelled)
+    judge(labelled, "2024-01-09", "drift")
+    run = labelled.instance.create_run_for_job(
+        labelled.job, tags={RETRAIN_TAG: "tiny"}, status=DagsterRunStatus.STARTED
     )
-    tick = world.tick("retrain", cursor)
+    tick = labelled.tick("retrain", cursor)
     assert asked(tick) == []
     assert "a retrain is in flight" in (tick.skip_message or "")
-    world.instance.report_run_failed(run)
-    assert causes(world.tick("retrain", tick.cursor)) == ["drift"]
+    labelled.instance.report_run_failed(run)
+    assert causes(labelled.tick("retrain", tick.cursor)) == ["drift"]
 
 
-def test_a_cause_that_was_answered_does_not_ask_again(world: World) -> None:
-    cursor = serving(world)
-    judge(world, "2024-01-09", "drift")
-    first = world.tick("retrain", cursor)
-    assert asked(world.tick("retrain", first.cursor)) == []
+def test_a_cause_that_was_answered_does_not_ask_again(labelled: World) -> None:
+    cursor = serving(labelled)
+    judge(labelled, "2024-01-09", "drift")
+    first = labelled.tick("retrain", cursor)
+    assert asked(labelled.tick("retrain", first.cursor)) == []
 
 
-def test_a_lost_cursor_asks_under_the_same_key(world: World) -> None:
-    cursor = serving(world)
-    judge(world, "2024-01-09", "drift")
-    assert keys(world.tick("retrain", None)) == keys(world.tick("retrain", cursor))
+def test_a_lost_cursor_asks_under_the_same_key(labelled: World) -> None:
+    cursor = serving(labelled)
+    judge(labelled, "2024-01-09", "drift")
+    assert keys(labelled.tick("retrain", None)) == keys(labelled.tick("retrain", cursor))
 
 
-def test_a_lost_cursor_after_the_retrain_asks_for_nothing(world: World) -> None:
+def test_a_lost_cursor_after_the_retrain_asks_for_nothing(labelled: World) -> None:
+    serving(labelled)
+    judge(labelled, "2024-01-09", "drift")
+    pretend_model(labelled, 2, "2024-01-12")
+    scenes.decide(labelled, "retrain", 2, "2024-01-12")
+    labelled.at("2024-01-20")
+    assert asked(labelled.tick("retrain", None)) == []
+
+
+def test_time_that_passed_without_the_loop_is_no_reason_to_train(
+    home: Path, tmp_path: Path
+) -> None:
+    world = World(tmp_path, trigger={"every_days": 10, "min_new_labels": 40, "new_labels": 1_000})
+    shutil.copytree(home, world.settings.root)
     serving(world)
-    judge(world, "2024-01-09", "drift")
-    pretend_model(world, 2, "2024-01-12")
-    scenes.decide(world, "retrain", 2, "2024-01-12")
-    world.at("2024-01-20")
-    assert asked(world.tick("retrain", None)) == []
+    world.at("2024-01-13")
+    assert "0 of 1 drifted columns" in (world.tick("retrain").skip_message or "")
+    world.at("2026-01-01")
+    assert asked(world.tick("retrain")) == []
+    world.live("2025-12-30", 1)
+    world.materialize(["prediction_log", "feedback_table"], ["2025-12-30"])
+    assert causes(world.tick("retrain")) == ["schedule"]

@@ -1,0 +1,1 @@
+"""Figures that the README quotes, measured: `python -m benchmarks [name ...]`."""
