@@ -3,6 +3,7 @@
 import sqlite3
 
 import dagster as dg
+import onnx
 import pandas as pd
 import pytest
 
@@ -10,6 +11,7 @@ from feedback_assets.assets import promoted_model
 from feedback_assets.assets.ledger import decisions
 from feedback_assets.assets.models import champion, model_version
 from feedback_assets.errors import TrainingError
+from feedback_assets.tables.connection import connect
 from feedback_assets_tests.worlds import World
 
 JUDGE = ["labeled_pool", "candidate_model", "promoted_model"]
@@ -89,6 +91,17 @@ def test_both_are_compared_on_the_same_rows_that_neither_learned_from(promoted: 
     assert told["gate"]["candidate_digest"] != told["gate"]["champion_digest"]
 
 
+def test_a_candidate_is_judged_on_its_own_pool_and_never_on_what_the_champion_learned(
+    promoted: World,
+) -> None:
+    first, second = (model_version(promoted.space, version) for version in (1, 2))
+    with connect(promoted.settings) as con:
+        own = promoted_model.fresh_rows(promoted.space, con, first, None)
+        after = promoted_model.fresh_rows(promoted.space, con, first, second)
+    assert set(own["partition_key"]) == {"2024-01-06", "2024-01-07", "2024-01-08"}
+    assert after.empty
+
+
 def test_a_decision_is_taken_once(promoted: World) -> None:
     before = promoted.versions()["decisions"], len(decisions(promoted.space))
     promoted.materialize(["promoted_model"])
@@ -132,9 +145,10 @@ def test_without_a_candidate_it_says_what_to_do(world: World) -> None:
 
 def test_a_changed_model_file_is_never_judged(world: World) -> None:
     world.first_model()
-    model = model_version(world.space, 1)
-    path = model.folder / "model.onnx"
-    path.write_bytes(path.read_bytes() + b"\x00")
-    with pytest.raises(TrainingError, match=r"has digest|cannot|not"):
+    path = model_version(world.space, 1).folder / "model.onnx"
+    other = onnx.load(path)
+    other.doc_string = "another model"
+    onnx.save(other, path)
+    with pytest.raises(TrainingError, match=r"has digest .* registered was"):
         world.materialize(["promoted_model"])
     assert world.metadata("promoted_model")["champion"] == 1

@@ -48,10 +48,12 @@ def parts(keys: list[str], size: int) -> list[list[str]]:
     return [keys[start : start + size] for start in range(0, len(keys), size)]
 
 
-@pytest.fixture(params=[
-    pytest.param(3, id="short"),
-    pytest.param(30, id="long", marks=[pytest.mark.chaos, pytest.mark.slow]),
-])
+@pytest.fixture(
+    params=[
+        pytest.param(3, id="short"),
+        pytest.param(30, id="long", marks=[pytest.mark.chaos, pytest.mark.slow]),
+    ]
+)
 def days(request) -> list[str]:
     """The days of predictions."""
     return World.days(FIRST, request.param)

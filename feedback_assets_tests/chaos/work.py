@@ -70,6 +70,9 @@ def succeed(world: World, keys: Sequence[str]) -> int:
 def digests(world: World, tables: Sequence[str]) -> Digests:
     """Table to partition to digest, as the tables say it."""
     return {
-        name: {key: info.digest for key, info in world.space.table(name).snapshot().partitions().items()}
+        name: {
+            key: info.digest
+            for key, info in world.space.table(name).snapshot().partitions().items()
+        }
         for name in tables
     }

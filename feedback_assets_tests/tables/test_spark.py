@@ -8,7 +8,9 @@ from feedback_assets.settings import Settings
 from feedback_assets.tables.connection import connect
 from feedback_assets.tables.table import Cause, Table
 
-pytest.importorskip("pyspark", reason="Spark is not installed: pip install 'feedback-assets[spark]'")
+pytest.importorskip(
+    "pyspark", reason="Spark is not installed: pip install 'feedback-assets[spark]'"
+)
 if shutil.which("java") is None:
     pytest.skip("Spark needs Java: apt-get install default-jre-headless", allow_module_level=True)
 
@@ -24,7 +26,9 @@ def test_spark_reads_the_rows_that_duckdb_reads(tmp_path):
                CASE WHEN i < 50 THEN '2024' ELSE '2025' END AS partition_key FROM range(100) r(i)"""
     with connect(settings) as con:
         first = table.replace(con, query, ["2024", "2025"], Cause("run", "asset", {}))
-        table.replace(con, query.replace("1.5e0", "9e0"), ["2024", "2025"], Cause("run", "asset", {}))
+        table.replace(
+            con, query.replace("1.5e0", "9e0"), ["2024", "2025"], Cause("run", "asset", {})
+        )
         session = SparkSession.builder.master("local[1]").config(
             "spark.sql.session.timeZone", "UTC"
         ).config("spark.ui.enabled", "false").getOrCreate()  # fmt: skip
