@@ -9,7 +9,10 @@ import pandas as pd
 
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.capture.contract import feedback_schema, prediction_schema
+from feedback_assets.capture.feedback import DUPLICATE_EVENT
+from feedback_assets.capture.predictions import DUPLICATE_ID
 from feedback_assets.capture.screen import failure_cases
+from feedback_assets.sqltext import literals
 from feedback_assets.tables.connection import connect
 from feedback_assets.tables.table import Snapshot
 
@@ -51,9 +54,8 @@ def inspect(
     snapshot = snapshot or space.table(asset).snapshot()
     known = snapshot.partitions()
     present = [key for key in keys if key in known]
-    refused = space.table(f"{asset}_quarantine").snapshot().partitions()
     rows = {key: known[key].rows for key in present}
-    quarantined = {key: refused[key].rows for key in present if key in refused}
+    quarantined = _refused(space, con, asset, present)
     problems = [
         f"{key}: {count:,} of {count + rows[key]:,} rows refused, "
         f"more than {space.config.contract.max_quarantine_share:.0%} "
@@ -69,6 +71,24 @@ def inspect(
     return ContractState(
         sum(rows.values()), sum(quarantined.values()), problems, failures[:SHOWN_FAILURES]
     )
+
+
+def _refused(
+    space: LoopSpace, con: duckdb.DuckDBPyConnection, asset: str, keys: Sequence[str]
+) -> dict[str, int]:
+    """Rows in quarantine by partition; one that only repeats a stored row is no sign of trouble."""
+    quarantine = space.table(f"{asset}_quarantine").snapshot()
+    known = quarantine.partitions()
+    filled = [key for key in keys if key in known and known[key].rows]
+    if not filled:
+        return {}
+    relation = quarantine.relation(filled, ["partition_key", "reason"])
+    found = con.execute(
+        f"""SELECT partition_key, COUNT(*) FROM {relation}
+            WHERE reason NOT IN ({literals([DUPLICATE_ID, DUPLICATE_EVENT])})
+            GROUP BY partition_key"""
+    ).fetchall()
+    return {str(key): int(count) for key, count in found}
 
 
 def _failures(

@@ -11,7 +11,7 @@ from feedback_assets.assets.materialize import Metadata, partitioned_result
 from feedback_assets.assets.space import LoopSpace, micros
 from feedback_assets.clock import Clock
 from feedback_assets.config.grain import partition_end, partition_key_of, partition_start
-from feedback_assets.labels.join import feedback_table_sql
+from feedback_assets.labels.join import LEAD, feedback_table_sql
 from feedback_assets.sqltext import literals
 from feedback_assets.tables.connection import connect
 from feedback_assets.tables.table import Snapshot
@@ -25,14 +25,12 @@ Late feedback brings exactly the days that it concerns up to date."""
 def feedback_window(space: LoopSpace, keys: Sequence[str]) -> tuple[dt.datetime, dt.datetime]:
     """The received times at which feedback on these prediction partitions may have come.
 
-    One partition before the first is included: clocks differ, and a label may be in before the
-    prediction that it is about.
+    What a partition becomes must not depend on which others are made with it, so both ends are
+    those of the join.
     """
     grain = space.config.partitions.grain
-    first = partition_start(grain, min(keys))
-    last = partition_end(grain, max(keys))
-    length = partition_end(grain, min(keys)) - first
-    return first - length, last + dt.timedelta(days=space.config.label.max_delay_days)
+    first, last = partition_start(grain, min(keys)), partition_end(grain, max(keys))
+    return first - LEAD, last + space.horizon
 
 
 def feedback_relation(space: LoopSpace, events: Snapshot, keys: Sequence[str]) -> str:

@@ -11,14 +11,20 @@ JOINED_COLUMNS = (
     "label_source", "label_count", "label_conflict", "labels_seen", "rating",
 )  # fmt: skip
 DAY_US = 86_400_000_000
+LEAD = dt.timedelta(days=1)
+"""How long before its prediction feedback may be received: clocks and time zones differ."""
+LEAD_US = LEAD // dt.timedelta(microseconds=1)
 
 
 def feedback_table_sql(config: Config, predictions: str, events: str, as_of: dt.datetime) -> str:
     """The query that makes the feedback table.
 
     A correction outranks a label, the latest received outranks the earlier, and equal times are
-    settled by event id. Labels that disagree are a conflict, unless a correction settles it. A rejection that is not followed by a newer label takes the row out.
-    Feedback received after `as_of`, or later than the label horizon, is as if it did not exist;
+    settled by event id. An event that is delivered again was heard when it first came. Labels that
+    disagree are a conflict, unless a correction settles it. A rejection that is not followed by a
+    newer label takes the row out.
+    Feedback received after `as_of`, later than the label horizon, or more than `LEAD` before its
+    prediction, is as if it did not exist;
     a prediction without feedback is pending, never negative.
 
     Args:
@@ -42,11 +48,16 @@ WITH events AS (
   FROM {events} AS e WHERE received_time <= {instant(as_of)}
 ), several AS (
   SELECT prediction_id FROM events GROUP BY prediction_id HAVING COUNT(*) > 1
-), heard AS (
-  SELECT e.* FROM events AS e
+), copies AS (
+  SELECT e.*, ROW_NUMBER() OVER (
+           PARTITION BY e.prediction_id, e.event_id ORDER BY e.heard_at, e.kind, e.value
+         ) AS copy
+  FROM events AS e
   JOIN several ON several.prediction_id = e.prediction_id
   JOIN {predictions} AS p ON p.prediction_id = e.prediction_id
-  WHERE epoch_us(e.heard_at) - epoch_us(p.event_time) <= {horizon}
+  WHERE epoch_us(e.heard_at) - epoch_us(p.event_time) BETWEEN -{LEAD_US} AND {horizon}
+), heard AS (
+  SELECT * FROM copies WHERE copy = 1
 ), ranked AS (
   SELECT *, CASE WHEN {is_label} THEN 'label' ELSE kind END AS family,
          ROW_NUMBER() OVER (
@@ -99,7 +110,8 @@ SELECT p.* EXCLUDE (source_file),
             ELSE j.least END AS labels_seen,
        TRY_CAST(j.rating AS DOUBLE) AS rating
 FROM {predictions} AS p LEFT JOIN judged AS j ON j.prediction_id = p.prediction_id
-  AND (j.heard_once IS NULL OR epoch_us(j.heard_once) - epoch_us(p.event_time) <= {horizon})
+  AND (j.heard_once IS NULL
+       OR epoch_us(j.heard_once) - epoch_us(p.event_time) BETWEEN -{LEAD_US} AND {horizon})
 """
 
 
@@ -113,8 +125,8 @@ def affected_partitions_sql(events: str, before: str, predictions: str, horizon_
         horizon_days: Feedback that came later than this changes nothing.
 
     Returns:
-        SQL text with one row a `partition_key` and the number of new `events` for it; the key is
-        null where no prediction is known.
+        SQL text with one row a `partition_key`, the number of new `events` for it and how many of
+        them came too early or too late; the key is null where no prediction is known.
     """
     horizon = int(horizon_days * DAY_US)
     return f"""
@@ -124,8 +136,9 @@ WITH fresh AS (
   WHERE b.event_id IS NULL
 )
 SELECT p.partition_key, COUNT(*) AS events,
-       SUM(CASE WHEN epoch_us(f.received_time) - epoch_us(p.event_time) > {horizon}
-                THEN 1 ELSE 0 END) AS too_late
+       SUM(CASE WHEN epoch_us(f.received_time) - epoch_us(p.event_time)
+                     NOT BETWEEN -{LEAD_US} AND {horizon}
+                THEN 1 ELSE 0 END) AS out_of_time
 FROM fresh AS f LEFT JOIN {predictions} AS p ON p.prediction_id = f.prediction_id
 GROUP BY p.partition_key
 """

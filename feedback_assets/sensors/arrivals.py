@@ -3,6 +3,8 @@
 import base64
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import dagster as dg
 import duckdb
@@ -11,6 +13,8 @@ from feedback_assets.assets.space import LoopSpace
 from feedback_assets.capture.feedback import feedback_partitions
 from feedback_assets.capture.files import FileSource, SourceFile
 from feedback_assets.capture.predictions import prediction_partitions
+from feedback_assets.clock import Clock
+from feedback_assets.config.grain import partition_end
 from feedback_assets.config.schema import Config
 from feedback_assets.sensors.requests import (
     DATAFLOW_RETRIES,
@@ -32,8 +36,8 @@ OF_PREDICTIONS = ("prediction_log", "feedback_table", "drift_report")
 def arrivals(space: LoopSpace) -> dg.SensorDefinition:
     """The sensor that starts the dataflow for new or changed source files.
 
-    Its cursor is the set of files it has seen, eight bytes each. Without a cursor (first tick, or
-    one that was lost) the tables' own commits tell which files are in, so nothing runs twice.
+    Its cursor is the files it has looked at, eight bytes each. Without a cursor (first tick, or one
+    that was lost) the tables' own commits tell which files are in, so nothing runs twice.
     """
 
     @dg.sensor(
@@ -44,22 +48,36 @@ def arrivals(space: LoopSpace) -> dg.SensorDefinition:
         description="New files at the sources start the dataflow for exactly the days they hold.",
         tags={"feedback_assets/loop": space.name},
     )
-    def _arrivals(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        seen = unpack(context.cursor) if context.cursor else ingested(space)
-        found: set[str] = set()
+    def _arrivals(
+        context: dg.SensorEvaluationContext, clock: dg.ResourceParam[Clock]
+    ) -> dg.SensorResult:
+        looked = Looked.read(context.cursor) if context.cursor else None
         fresh: dict[str, dict[str, list[str]]] = {}
+        now = Looked(set(), set())
         with connect(space.settings) as con:
             for table, (source, partitions_of) in sources(space).items():
                 files = source.list()
-                found |= {short(file.fingerprint) for file in files}
-                new = [file for file in files if short(file.fingerprint) not in seen]
-                fresh[table] = by_partition(partitions_of(con, space.config, new))
-        cursor = pack(found)
+                known = looked or ingested(
+                    space, files, partitions_of(con, space.config, files), clock
+                )
+                open_files = [file for file in files if short(file) not in known.settled]
+                days = partitions_of(con, space.config, open_files)
+                due = {
+                    file: keys
+                    for file, keys in days.items()
+                    if short(file) not in known.waiting or over(space, keys, clock)
+                }
+                fresh[table] = by_partition(due)
+                for file in files:
+                    ended = file not in days or over(space, days[file], clock)
+                    (now.settled if ended else now.waiting).add(short(file))
+        cursor = now.text()
         if not any(fresh.values()):
+            count = len(now.settled) + len(now.waiting)
             return dg.SensorResult(
-                skip_reason=f"no new file among {len(found)} at the sources", cursor=cursor
+                skip_reason=f"no new file among {count} at the sources", cursor=cursor
             )
-        requests = runs(space, fresh)
+        requests = runs(space, fresh, clock)
         if outside := beyond_calendar(space, fresh):
             context.log.warning(outside)
         if not requests:
@@ -67,6 +85,34 @@ def arrivals(space: LoopSpace) -> dg.SensorDefinition:
         return dg.SensorResult(run_requests=requests, cursor=cursor)
 
     return _arrivals
+
+
+@dataclass
+class Looked:
+    """The files that were looked at, by short fingerprint.
+
+    A file with rows of a day that is not over yet waits: what it holds of later hours had not been
+    received when it was read, so it is read once more when the day is over.
+    """
+
+    settled: set[str]
+    waiting: set[str]
+
+    def text(self) -> str:
+        """As cursor text."""
+        return f"{pack(self.settled)}|{pack(self.waiting)}"
+
+    @classmethod
+    def read(cls, cursor: str) -> Self:
+        """The inverse of `text`."""
+        settled, _, waiting = cursor.partition("|")
+        return cls(unpack(settled), unpack(waiting))
+
+
+def over(space: LoopSpace, keys: Iterable[str], clock: Clock) -> bool:
+    """Whether all of these partitions lie in the past."""
+    grain, now = space.config.partitions.grain, clock.now()
+    return all(partition_end(grain, key) <= now for key in keys)
 
 
 def sources(space: LoopSpace) -> dict[str, tuple[FileSource, PartitionsOf]]:
@@ -87,7 +133,9 @@ def by_partition(days: Mapping[SourceFile, Iterable[str]]) -> dict[str, list[str
     return files
 
 
-def runs(space: LoopSpace, fresh: dict[str, dict[str, list[str]]]) -> list[dg.RunRequest]:
+def runs(
+    space: LoopSpace, fresh: dict[str, dict[str, list[str]]], clock: Clock
+) -> list[dg.RunRequest]:
     """One run for each stretch of neighbouring days, over the assets that the days concern.
 
     Predictions and feedback of the same days go into one run: a launched run costs seconds before
@@ -101,7 +149,8 @@ def runs(space: LoopSpace, fresh: dict[str, dict[str, list[str]]]) -> list[dg.Ru
         assets += list(OF_PREDICTIONS) if any(key in asked for key in keys) else []
         files = sorted({f for key in keys for f in (*asked.get(key, ()), *told.get(key, ()))})
         evidence = {"partitions": f"{keys[0]}..{keys[-1]}", "files": len(files)}
-        digest = hashlib.sha256("\n".join([*assets, *keys, *files]).encode()).hexdigest()
+        final = str(over(space, keys, clock))
+        digest = hashlib.sha256("\n".join([*assets, *keys, *files, final]).encode()).hexdigest()
         requests.append(
             caused_run(
                 space,
@@ -128,18 +177,25 @@ def beyond_calendar(space: LoopSpace, fresh: Mapping[str, Mapping[str, Sequence[
     )
 
 
-def ingested(space: LoopSpace) -> set[str]:
-    """Short fingerprints of the files that the tables' commits name."""
+def ingested(
+    space: LoopSpace,
+    files: Sequence[SourceFile],
+    days: Mapping[SourceFile, Iterable[str]],
+    clock: Clock,
+) -> Looked:
+    """What the tables' own commits tell of the files, for a sensor that lost its cursor."""
     names: set[str] = set()
     for table in ("prediction_log", "feedback_events"):
         for version in space.table(table).history():
             names.update(version.details.get("files", "").split())
-    return {short(name) for name in names}
+    read = [file for file in files if file.fingerprint in names]
+    ended = {short(file) for file in read if over(space, days[file], clock)}
+    return Looked(ended, {short(file) for file in read} - ended)
 
 
-def short(fingerprint: str) -> str:
+def short(file: SourceFile) -> str:
     """The part of a file's fingerprint that the cursor keeps."""
-    return hashlib.sha256(fingerprint.encode()).digest()[:FINGERPRINT_BYTES].hex()
+    return hashlib.sha256(file.fingerprint.encode()).digest()[:FINGERPRINT_BYTES].hex()
 
 
 def pack(fingerprints: Iterable[str]) -> str:

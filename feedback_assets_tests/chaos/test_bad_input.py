@@ -59,7 +59,7 @@ def world(tmp_path_factory) -> World:
     world.feed(world.rows(UNKNOWN, n=ROWS), "unknown")
     early = world.rows(EARLY, n=ROWS, version="1")
     world.predict(early, "early")
-    world.feed(early, "early", received_time=early["event_time"] - pd.Timedelta(hours=30))
+    world.feed(early, "early", received_time=early["event_time"] - pd.Timedelta(hours=24))
     text = bad(world, TEXT).astype({"speed": object}).drop(columns=["truth", "known"])
     text.loc[3, "speed"] = "fast"
     text.to_csv(source / "text.csv", index=False)
@@ -167,9 +167,10 @@ def test_a_label_for_an_unknown_prediction_waits_for_it(world):
 
 def test_a_label_before_its_prediction_counts(world):
     assert reasons(world, EARLY) == []
+    world.materialize(["feedback_table"], [EARLY])  # alone, as a late label would ask for it
     joined = rows_of(world, "feedback_table", EARLY)
     assert (joined["label_status"] == "accepted").all()
-    assert (joined["label_delay_days"] == -1.25).all()
+    assert (joined["label_delay_days"] == -1.0).all()
     assert unharmed(world, EARLY)
 
 

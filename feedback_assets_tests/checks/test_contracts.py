@@ -76,3 +76,13 @@ def test_stored_rows_that_break_the_schema_are_shown(world: World) -> None:
     assert not found.passed
     (row,) = found.metadata["failing_rows"].records
     assert (row.data["partition"], row.data["column"]) == (DAY, "size")
+
+
+def test_rows_that_only_repeat_stored_ones_block_nothing(world: World) -> None:
+    rows = world.rows(DAY)
+    world.predict(rows, "first")
+    world.predict(rows, "again")
+    world.at("2024-01-09")
+    found = contract(world.materialize(["prediction_log"], [DAY], raise_on_error=False))
+    assert found.passed
+    assert len(world.frame("prediction_log_quarantine")) == len(rows)

@@ -73,6 +73,10 @@ def oracle(
             and e.at <= as_of
             and e.at - prediction.at <= dt.timedelta(days=HORIZON_DAYS)
         ]
+        first: dict[str, Heard] = {}
+        for e in sorted(known, key=lambda e: (e.at, e.kind, e.value)):
+            first.setdefault(e.id, e)
+        known = list(first.values())
         labels = [e for e in known if e.kind in ("label", "correction")]
         corrections = [e for e in labels if e.kind == "correction"]
         deciding = corrections or labels
@@ -293,6 +297,13 @@ def test_a_label_may_be_in_before_its_prediction(con: duckdb.DuckDBPyConnection)
 def test_one_event_stored_twice_counts_once(con: duckdb.DuckDBPyConnection) -> None:
     row = one(con, event(5, named="e"), event(5, named="e"))
     assert (row["label_count"], row["label_conflict"]) == (1, False)
+
+
+def test_an_event_delivered_again_was_heard_when_it_first_came(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    row = one(con, event(5, named="e"), event(9, named="e"), event(7, value="0"))
+    assert (row["label"], row["label_received_time"], row["label_count"]) == (0, hours(7), 2)
 
 
 def test_the_same_value_twice_is_no_conflict(con: duckdb.DuckDBPyConnection) -> None:

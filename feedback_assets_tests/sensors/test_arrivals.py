@@ -132,3 +132,18 @@ def test_cursors_are_unpacked_as_packed(fingerprints: set[str]) -> None:
     cursor = pack(fingerprints)
     assert cursor
     assert unpack(cursor) == fingerprints
+
+
+def test_a_file_that_holds_later_hours_is_read_again_when_the_day_is_over(world: World) -> None:
+    rows = world.rows(DAY)
+    world.predict(rows, "p")
+    world.at(f"{DAY}T12:00")
+    list(world.ticker.settle())
+    stored = len(world.frame("prediction_log"))
+    assert 0 < stored < len(rows)
+    assert world.metadata("prediction_log", DAY)["future"] == len(rows) - stored
+    assert list(world.ticker.settle()) == []
+    world.at(NEXT)
+    assert len(list(world.ticker.settle())) == 1
+    assert len(world.frame("prediction_log")) == len(rows)
+    assert list(world.ticker.settle()) == []
