@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ROLES = ("served", "shadow", "history")
 KINDS = ("label", "correction", "rating", "rejection")
 
-_TIME = pd.DatetimeTZDtype("us", "UTC")
+_TIME = pd.DatetimeTZDtype("us", "UTC")  # type: ignore[arg-type]  # the stubs know only ns
 _ANSWERS: dict[str, str] = {"binary": "Int64", "multiclass": "string", "regression": "float64"}
 
 
