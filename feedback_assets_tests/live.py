@@ -128,13 +128,17 @@ def free_port() -> int:
 
 
 def processes_in(home: Path) -> list[int]:
-    """Other processes that live in this home, by their environment (Linux; elsewhere none)."""
+    """Other processes that live in this home, by their environment (Linux; elsewhere none).
+
+    Helpers of the tests' own process group, such as a fork server, are not meant.
+    """
     said = f"FEEDBACK_ASSETS_HOME={home}\0".encode()
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            if int(folder.name) != os.getpid() and said in (folder / "environ").read_bytes():
-                found.append(int(folder.name))
+            pid = int(folder.name)
+            if os.getpgid(pid) != os.getpgid(0) and said in (folder / "environ").read_bytes():
+                found.append(pid)
     return found
 
 

@@ -70,5 +70,6 @@ def test_children_that_ignore_ctrl_c_are_ended_too() -> None:
         process.stdout.readline()
         begin = time.monotonic()
         end_group(process, patience=1)
-        assert not signalled(process, 0)
-        assert time.monotonic() - begin < 10
+        while signalled(process, 0):  # dead, but on a busy machine not yet reaped by init
+            assert time.monotonic() - begin < 30
+            time.sleep(0.1)

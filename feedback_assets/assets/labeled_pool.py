@@ -84,6 +84,7 @@ def labeled_pool(space: LoopSpace) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         as_of = clock.now()
         source = space.table("feedback_table").snapshot()
+        refuse_unknown_features(space, source)
         with connect(space.settings) as con:
             standing = standing_of(space, con, source, as_of)
             mature = standing.partitions
@@ -122,6 +123,23 @@ def labeled_pool(space: LoopSpace) -> dg.AssetsDefinition:
         )
 
     return _labeled_pool
+
+
+def refuse_unknown_features(space: LoopSpace, source: Snapshot) -> None:
+    """See that the table has every column that the YAML file declares.
+
+    Raises:
+        dg.Failure: The file was extended after the days were materialized.
+    """
+    declared = [*space.config.columns.features, *space.config.columns.carried]
+    missing = [name for name in declared if name not in source.columns()]
+    if missing and source.version >= 0:
+        days = [key for key, info in source.partitions().items() if info.rows]
+        raise dg.Failure(
+            f"{space.name}.feedback_table has no column {', '.join(missing)} yet: "
+            f"feedback-assets backfill {space.name} --from {days[0][:10]} --to {days[-1][:10]}",
+            allow_retries=False,
+        )
 
 
 def standing_of(

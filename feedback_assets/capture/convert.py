@@ -139,8 +139,9 @@ def _time(raw: str, family: Family, dtype: str, column: str) -> Converted:
 
 def _moment(raw: str, family: Family, dtype: str) -> str:
     if family == "moment":
-        if dtype.startswith("TIMESTAMPTZ"):  # nanoseconds, as pandas writes them
-            return f"CAST({raw} AS TIMESTAMPTZ)"
+        if dtype == "TIMESTAMPTZ_NS":  # as pandas writes them; isfinite does not know the type
+            raw = f"CAST({raw} AS TIMESTAMPTZ)"
+            dtype = "TIMESTAMP WITH TIME ZONE"
         if dtype.startswith("TIMESTAMP WITH TIME ZONE"):
             return f"CASE WHEN isfinite({raw}) THEN {raw} END"
         plain = f"TRY_CAST({raw} AS TIMESTAMP)"

@@ -67,7 +67,7 @@ def kill_at_random(
         kills: How many.
         run: Begins a run on a home as it is before one.
         seconds: How long a run takes.
-        judge: Looks at what a kill has left, lets another run heal it and returns its seconds:
+        judge: Looks at what a kill has left, lets another run heal it and returns its seconds;
             the machine may be busier or idler by then.
     """
     chance = random.Random(kills)
@@ -75,7 +75,8 @@ def kill_at_random(
         share = (position + chance.random()) / kills
         while not run().kill_after(seconds * share):
             share *= chance.random()
-        seconds = judge()
+        healing = judge()
+        seconds = max(healing, (seconds + healing) / 2)  # healing may be short: little is left
 
 
 def _work(

@@ -59,7 +59,8 @@ def world(tmp_path_factory) -> World:
     world.feed(world.rows(UNKNOWN, n=ROWS), "unknown")
     early = world.rows(EARLY, n=ROWS, version="1")
     world.predict(early, "early")
-    world.feed(early, "early", received_time=early["event_time"] - pd.Timedelta(hours=24))
+    hours = pd.to_timedelta([24, 30] * (ROWS // 2), unit="h")
+    world.feed(early, "early", received_time=early["event_time"] - hours)
     text = bad(world, TEXT).astype({"speed": object}).drop(columns=["truth", "known"])
     text.loc[3, "speed"] = "fast"
     text.to_csv(source / "text.csv", index=False)
@@ -165,13 +166,19 @@ def test_a_label_for_an_unknown_prediction_waits_for_it(world):
     assert (rows_of(world, "feedback_table", UNKNOWN)["label_status"] == "accepted").all()
 
 
-def test_a_label_before_its_prediction_counts(world):
+def test_a_label_before_its_prediction_counts_within_a_day(world):
     assert reasons(world, EARLY) == []
-    world.materialize(["feedback_table"], [EARLY])  # alone, as a late label would ask for it
     joined = rows_of(world, "feedback_table", EARLY)
-    assert (joined["label_status"] == "accepted").all()
-    assert (joined["label_delay_days"] == -1.0).all()
-    assert unharmed(world, EARLY)
+    in_time = joined["label_status"] == "accepted"
+    assert in_time.sum() == ROWS // 2
+    assert (joined["label_delay_days"][in_time] == -1.0).all()
+    assert (joined["label_status"][~in_time] == "pending").all()
+
+
+def test_a_day_is_the_same_alone_and_among_others(world):
+    among_others = world.metadata("feedback_table", EARLY)["digest"]
+    world.materialize(["feedback_table"], [EARLY])
+    assert world.metadata("feedback_table", EARLY)["digest"] == among_others
 
 
 def test_a_text_in_a_number_refuses_its_row_alone(world):

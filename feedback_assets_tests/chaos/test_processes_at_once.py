@@ -2,43 +2,63 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from feedback_assets.tables.connection import connect
 from feedback_assets_tests.chaos import work
 from feedback_assets_tests.chaos.processes import Running
 from feedback_assets_tests.worlds import World
 
 TABLES = (*work.LOG, "prediction_log_quarantine", "feedback_events_quarantine")
 FIRST = "2024-01-01"
+DONE = "ingested"
+LATE = 15
 
 
-def begin(root: Path, days: list[str]) -> None:
-    """The files that are there before anything runs."""
-    world = World(root)
-    for day in days:
-        rows = world.rows(day)
-        world.predict(rows.assign(size=[1000.0, *rows["size"].iloc[1:]]), f"p-{day}")
-        world.feed(rows.iloc[:20], f"f-{day}")
+@dataclass(frozen=True)
+class Load:
+    """How much there is: days of predictions, and rows of each day at first."""
+
+    count: int
+    rows: int
+
+    @property
+    def days(self) -> list[str]:
+        return World.days(FIRST, self.count)
+
+    @property
+    def keys(self) -> list[str]:
+        """The days of predictions and those on which their labels are received."""
+        return World.days(FIRST, self.count + 3)
+
+    def begin(self, root: Path) -> None:
+        """The files that are there before anything runs."""
+        world = World(root)
+        for day in self.days:
+            rows = world.rows(day, n=self.rows)
+            world.predict(rows.assign(size=[1000.0, *rows["size"].iloc[1:]]), f"p-{day}")
+            world.feed(rows.iloc[: self.rows // 2], f"f-{day}")
+
+    def arrive(self, root: Path, day: str) -> None:
+        """What comes in later: more predictions of a day, and more labels."""
+        world = World(root)
+        world.predict(world.rows(day, n=LATE, seed=1), f"late-p-{day}")
+        world.feed(world.rows(day, n=self.rows).iloc[self.rows // 2 :], f"late-f-{day}")
 
 
-def arrive(root: Path, day: str) -> None:
-    """What comes in later: more predictions of a day, and more labels."""
-    world = World(root)
-    world.predict(world.rows(day, n=15, seed=1), f"late-p-{day}")
-    world.feed(world.rows(day).iloc[20:], f"late-f-{day}")
-
-
-def ingest(root: Path, days: list[str]) -> Callable[[], int]:
+def ingest(root: Path, load: Load) -> Callable[[], int]:
     """The work of taking in new files day by day, with the days that labels were received on."""
     world = work.shared_world(root)
 
     def run() -> int:
         failed = 0
-        for day in days:
-            arrive(root, day)
+        for day in load.days:
+            load.arrive(root, day)
             failed += work.succeed(world, World.days(day, 3))
+        (root / DONE).touch()
         return failed
 
     return run
@@ -48,38 +68,49 @@ def parts(keys: list[str], size: int) -> list[list[str]]:
     return [keys[start : start + size] for start in range(0, len(keys), size)]
 
 
-@pytest.fixture(
-    params=[
-        pytest.param(3, id="short"),
-        pytest.param(30, id="long", marks=[pytest.mark.chaos, pytest.mark.slow]),
-    ]
+def never_backwards(world: World, name: str, what: str) -> bool:
+    """Whether in no partition a count became less from one version to a later one."""
+    table, most = world.space.table(name), dict[str, int]()
+    with connect(world.settings) as con:
+        for version in range(table.snapshot().version + 1):
+            counted = (
+                f"SELECT partition_key, COUNT({what}) FROM {table.snapshot(version).relation()}"
+            )
+            for key, count in con.execute(f"{counted} GROUP BY partition_key").fetchall():
+                if count < most.get(key, 0):
+                    return False
+                most[key] = count
+    return True
+
+
+@pytest.mark.parametrize(
+    "load",
+    [
+        pytest.param(Load(3, 40), id="short"),
+        pytest.param(Load(30, 2_000), id="long", marks=[pytest.mark.chaos, pytest.mark.slow]),
+    ],
 )
-def days(request) -> list[str]:
-    """The days of predictions."""
-    return World.days(FIRST, request.param)
-
-
-def test_backfills_beside_ingestion_end_as_a_serial_run(tmp_path, days, record_property):
-    keys = World.days(FIRST, len(days) + 3)
+def test_backfills_beside_ingestion_end_as_a_serial_run(tmp_path, load, record_property):
     serial, shared = tmp_path / "serial", tmp_path / "shared"
-    begin(shared, days)
+    load.begin(shared)
     shutil.copytree(shared, serial)
-    for day in days:
-        arrive(serial, day)
-    Running(work.backfill, serial, [keys]).result()
+    for day in load.days:
+        load.arrive(serial, day)
+    Running(work.backfill, serial, [load.keys]).result()
 
-    half = len(keys) // 2
+    done, half = shared / DONE, len(load.keys) // 2
     running = [
-        Running(work.backfill, shared, parts(keys, 5)),
-        Running(work.backfill, shared, parts(keys, 7)),
-        Running(work.backfill, shared, [keys[half:], keys[:half]]),
-        Running(ingest, shared, days),
+        Running(work.backfill, shared, [load.keys], done),
+        Running(work.backfill, shared, parts(load.keys, 7), done),
+        Running(work.backfill, shared, [load.keys[half:], load.keys[:half]], done),
+        Running(ingest, shared, load),
     ]
     record_property("failed and repeated runs", [each.result() for each in running])
 
-    expected = work.digests(World(serial), TABLES)
-    found = work.digests(World(shared), TABLES)
-    assert found == expected
-    rows = World(shared).frame("feedback_table")
-    assert len(rows) == len(days) * (40 - 1 + 15)
+    world = World(shared)
+    assert work.digests(world, TABLES) == work.digests(World(serial), TABLES)
+    assert never_backwards(world, "prediction_log", "*")
+    assert never_backwards(world, "feedback_table", "label")
+    rows = world.frame("feedback_table")
+    assert len(rows) == load.count * (load.rows - 1 + LATE)
     assert rows["prediction_id"].is_unique

@@ -50,13 +50,27 @@ def materialize(
     return lambda: world.materialize(assets, keys, **tags).run_id
 
 
-def backfill(root: Path, chunks: Sequence[Sequence[str]]) -> Callable[[], int]:
+def backfill(
+    root: Path, chunks: Sequence[Sequence[str]], until: Path | None = None
+) -> Callable[[], int]:
     """The work of materializing chunk after chunk, each again until it succeeds.
 
     It returns how often a run failed.
+
+    Args:
+        root: The folder that all processes share.
+        chunks: Partitions of one run each.
+        until: All chunks are done again and again, until there is this file.
     """
     world = shared_world(root)
-    return lambda: sum(succeed(world, chunk) for chunk in chunks)
+
+    def run() -> int:
+        failed = sum(succeed(world, chunk) for chunk in chunks)
+        while until is not None and not until.exists():
+            failed += sum(succeed(world, chunk) for chunk in chunks)
+        return failed
+
+    return run
 
 
 def succeed(world: World, keys: Sequence[str]) -> int:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from feedback_assets.labels.join import affected_partitions_sql, feedback_table_sql
+from feedback_assets.labels.join import LEAD, affected_partitions_sql, feedback_table_sql
 from feedback_assets.tables.connection import connect
 from feedback_assets_tests.promotion.loops import loop_config
 
@@ -71,7 +71,7 @@ def oracle(
             for e in heard
             if e.about == prediction.id
             and e.at <= as_of
-            and e.at - prediction.at <= dt.timedelta(days=HORIZON_DAYS)
+            and -LEAD <= e.at - prediction.at <= dt.timedelta(days=HORIZON_DAYS)
         ]
         first: dict[str, Heard] = {}
         for e in sorted(known, key=lambda e: (e.at, e.kind, e.value)):
@@ -221,10 +221,11 @@ def test_a_day_whose_truth_changes_is_named_and_no_other(
     )
     rows = con.execute(query).fetchall()
     named = {day for day, events, late in rows if day and events > (late or 0)}
+    asked_at = {p.id: p.at for p in asked}
     in_time = {
         days[e.about]
         for e in heard[told:]
-        if e.about in days and e.at - next(p.at for p in asked if p.id == e.about) <= 72 * HOUR
+        if e.about in days and -LEAD <= e.at - asked_at[e.about] <= 72 * HOUR
     }
     assert changed <= named == in_time
     assert sum(events for _, events, _ in rows) == len(heard[told:])
@@ -278,16 +279,19 @@ def test_a_rejection_stands_until_a_newer_label(
     assert (row["label_status"], row["label"]) == (status, 1 if status == "accepted" else None)
 
 
-def test_the_horizon_is_exact_to_the_microsecond(con: duckdb.DuckDBPyConnection) -> None:
-    last = event(72)
-    late = replace(last, at=last.at + dt.timedelta(microseconds=1))
-    assert one(con, last)["label_status"] == "accepted"
-    assert one(con, late)["label_status"] == "pending"
+@pytest.mark.parametrize(("hours", "microseconds"), [(72, 1), (-24, -1)])
+def test_both_ends_are_exact_to_the_microsecond(
+    con: duckdb.DuckDBPyConnection, hours: int, microseconds: int
+) -> None:
+    in_time = event(hours)
+    beyond = replace(in_time, at=in_time.at + dt.timedelta(microseconds=microseconds))
+    assert one(con, in_time)["label_status"] == "accepted"
+    assert one(con, beyond)["label_status"] == "pending"
     nothing = "(SELECT '' AS event_id WHERE FALSE)"
-    for heard, too_late in ((last, 0), (late, 1)):
+    for heard, out_of_time in ((in_time, 0), (beyond, 1)):
         relations(con, [P0], [heard])
         query = affected_partitions_sql("events", nothing, "predictions", HORIZON_DAYS)
-        assert con.execute(query).fetchall() == [(P0.day, 1, too_late)]
+        assert con.execute(query).fetchall() == [(P0.day, 1, out_of_time)]
 
 
 def test_a_label_may_be_in_before_its_prediction(con: duckdb.DuckDBPyConnection) -> None:

@@ -6,7 +6,8 @@ import duckdb
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedback_assets.tables import digest, sql
+from feedback_assets import sqltext as sql
+from feedback_assets.tables import digest
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 
