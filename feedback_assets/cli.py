@@ -31,15 +31,34 @@ def version() -> None:
 
 
 def main() -> None:
-    """Run the command line; an error that was foreseen is told in words, without a traceback."""
+    """Run the command line and end the process.
+
+    Nothing is left to be done then: taking every loaded library apart would only cost time and, of
+    some, print what their bindings leak.
+    """
     os.environ.setdefault("DO_NOT_TRACK", "true")
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "true")
+    code = run_app()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def run_app() -> int:
+    """Run the command line; an error that was foreseen is told in words, without a traceback.
+
+    Returns:
+        The exit code.
+    """
     try:
         app()
     except FeedbackAssetsError as error:
         Console(stderr=True).print(f"[bold red]error[/] {type(error).__name__}")
         Console(stderr=True).print(str(error), markup=False, highlight=False)
-        sys.exit(1)
+        return 1
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
+    return 0
 
 
 if __name__ == "__main__":
