@@ -18,8 +18,14 @@ def decisions(space: LoopSpace, *kinds: Kind) -> list[Decision]:
     snapshot = space.table("decisions").snapshot()
     files = (file for info in snapshot.partitions().values() for file in info.files)
     known = [decision for file in files for decision in _stored(file)]
-    known.sort(key=lambda decision: (decision.time, decision.decision_id))
+    known.sort(key=_order)
     return [decision for decision in known if not kinds or decision.kind in kinds]
+
+
+def _order(decision: Decision) -> tuple[object, ...]:
+    """By time; at one moment a version is trained before it is judged."""
+    version = int(decision.version or 0)
+    return decision.time, version, decision.kind != "retrain", decision.decision_id
 
 
 @lru_cache(maxsize=4096)

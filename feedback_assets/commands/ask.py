@@ -14,6 +14,8 @@ from feedback_assets.settings import Settings
 from feedback_assets.sqltext import literal
 
 SHOWN_ROWS = 50
+WIDE_COLUMNS = 10
+WIDE_ROWS = 3
 EXPORTS = {".parquet": "FORMAT parquet", ".csv": "FORMAT csv, HEADER"}
 
 
@@ -140,7 +142,14 @@ def rows(
 
 
 def show(table: pa.Table) -> None:
-    """Print an Arrow table for people."""
+    """Print an Arrow table for people; a wide one with its columns below each other."""
+    if table.num_columns > WIDE_COLUMNS:
+        first = table.slice(0, WIDE_ROWS).to_pylist()
+        beside = RichTable("column", *(f"row {number + 1}" for number in range(len(first))))
+        for name in table.column_names:
+            beside.add_row(name, *("" if row[name] is None else str(row[name]) for row in first))
+        Console().print(beside)
+        return
     shown = RichTable(*table.column_names)
     for row in table.to_pylist():
         shown.add_row(*("" if value is None else str(value) for value in row.values()))
