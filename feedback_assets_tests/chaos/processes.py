@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import random
 import signal
 import time
@@ -43,6 +44,13 @@ class Running:
         self.process.kill()
         self.process.join(GIVE_UP_SECONDS)
         return self.process.exitcode == -signal.SIGKILL
+
+    def stall(self, seconds: float) -> None:
+        """Stop the process where it is for so long; what it has read by then grows old."""
+        assert self.process.pid is not None
+        os.kill(self.process.pid, signal.SIGSTOP)
+        time.sleep(seconds)
+        os.kill(self.process.pid, signal.SIGCONT)
 
     def result(self) -> Any:
         """What the work returned.

@@ -1,5 +1,6 @@
 """Processes that backfill the same days while another takes in new files end as a serial run."""
 
+import random
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ TABLES = (*work.LOG, "prediction_log_quarantine", "feedback_events_quarantine")
 FIRST = "2024-01-01"
 DONE = "ingested"
 LATE = 15
+LONGEST_STALL = 3.0
 
 
 @dataclass(frozen=True)
@@ -99,13 +101,17 @@ def test_backfills_beside_ingestion_end_as_a_serial_run(tmp_path, load, record_p
     Running(work.backfill, serial, [load.keys]).result()
 
     done, half = shared / DONE, len(load.keys) // 2
-    running = [
+    backfills = [
         Running(work.backfill, shared, [load.keys], done),
         Running(work.backfill, shared, parts(load.keys, 7), done),
         Running(work.backfill, shared, [load.keys[half:], load.keys[:half]], done),
-        Running(ingest, shared, load),
     ]
-    record_property("failed and repeated runs", [each.result() for each in running])
+    ingestion = Running(ingest, shared, load)
+    chance = random.Random(load.count)
+    while ingestion.process.is_alive():
+        chance.choice(backfills).stall(chance.uniform(0.2, LONGEST_STALL))
+    failed = [each.result() for each in (*backfills, ingestion)]
+    record_property("failed and repeated runs", failed)
 
     world = World(shared)
     assert work.digests(world, TABLES) == work.digests(World(serial), TABLES)
