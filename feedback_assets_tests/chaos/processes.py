@@ -67,7 +67,11 @@ class Running:
 
 
 def kill_at_random(
-    kills: int, run: Callable[[], Running], seconds: float, judge: Callable[[], float]
+    kills: int,
+    run: Callable[[], Running],
+    seconds: float,
+    judge: Callable[[], float],
+    late: float = 1.0,
 ) -> None:
     """Begin and kill so many runs, each at a random share of the time that one takes.
 
@@ -77,10 +81,11 @@ def kill_at_random(
         seconds: How long a run takes.
         judge: Looks at what a kill has left, lets another run heal it and returns its seconds;
             the machine may be busier or idler by then.
+        late: More than 1 for more kills near the end: half of them in the last `1 - 0.5^(1/late)`.
     """
     chance = random.Random(kills)
     for position in range(kills):
-        share = (position + chance.random()) / kills
+        share = ((position + chance.random()) / kills) ** (1 / late)
         while not run().kill_after(seconds * share):
             share *= chance.random()
         healing = judge()
