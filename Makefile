@@ -7,7 +7,7 @@ export DO_NOT_TRACK := true
 export DAGSTER_DISABLE_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo ui test check bench chaos format lock schema clean
+.PHONY: help setup demo ui test check bench chaos study format lock schema clean
 
 help: ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ bench: setup ## Measure the figures that the README quotes; writes var/bench/*.j
 
 chaos: setup ## The long crash and concurrency tests
 	@$(BIN)/python -m pytest -q -m chaos feedback_assets_tests
+
+study: setup ## The simulations that the verdicts must pass (some minutes)
+	@$(BIN)/python -m pytest -q -m study feedback_assets_tests
 
 format: setup ## Format and fix what can be fixed
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

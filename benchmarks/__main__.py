@@ -11,7 +11,10 @@ from rich.table import Table
 from benchmarks.result import Result
 from feedback_assets.settings import Settings
 
-NAMES = ("definitions", "step", "throughput", "drift", "week")
+NAMES = (
+    "definitions", "step", "throughput", "drift_presets", "drift_exact", "drift_new_day", "drift_wide",
+    "drift_reverdict", "week",
+)  # fmt: skip
 LONG = ("backfill_year",)
 """Only when named: five minutes and the real daemon."""
 

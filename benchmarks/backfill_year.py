@@ -1,7 +1,7 @@
 """A year of flights through the real daemon: 365 days, three assets, a chunk of days a run.
 
 The home holds January's champion, the year's predictions with its answers and the year's feedback
-events; what is measured is the backfill of prediction_log, feedback_table and drift_report as the
+events; what is measured is the backfill of prediction_log and all that follows from it as the
 UI submits it, from the click to its end. The baseline is the same work in one process without a
 daemon (`feedback-assets backfill`), in a copy of the home.
 """
@@ -23,6 +23,7 @@ import dagster as dg
 from rich.console import Console
 
 from benchmarks.result import Result
+from feedback_assets.assets.space import DATAFLOW
 from feedback_assets.backfill import backfill_range
 from feedback_assets.commands.run import DEMO_FROM, DEMO_TO, loop_config
 from feedback_assets.config.grain import partition_range
@@ -35,7 +36,7 @@ from feedback_assets.simulation.flights import flights_history
 from feedback_assets.simulation.replay import Period, Replay
 
 LOOP = "flights"
-ASSETS = ("prediction_log", "feedback_table", "drift_report")
+ASSETS = DATAFLOW
 DAYS = partition_range("daily", "2013-01-01", "2013-12-31")
 FIRST, LAST = dt.datetime(2013, 1, 1, tzinfo=dt.UTC), dt.datetime(2013, 12, 31, tzinfo=dt.UTC)
 TARGET_SECONDS = 600.0

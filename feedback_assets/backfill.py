@@ -8,14 +8,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 
-from feedback_assets.assets.space import CAUSE_TAG, LOOP_TAG
+from feedback_assets.assets.space import CAUSE_TAG, JUDGEMENTS, LOOP_TAG
 from feedback_assets.config.grain import partition_key_of, partition_range
 from feedback_assets.errors import FeedbackAssetsError
 from feedback_assets.inprocess import first_problem, run_in_process
 from feedback_assets.loop import FeedbackLoop
 from feedback_assets.sensors.requests import partition_tags
 
-PARTITIONED = ("prediction_log", "feedback_events", "feedback_table", "drift_report")
+PARTITIONED = ("prediction_log", "feedback_events", "feedback_table", *JUDGEMENTS)
 
 
 def backfill_range(

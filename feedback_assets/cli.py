@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from feedback_assets import __version__
-from feedback_assets.commands import ask, begin, run
+from feedback_assets.commands import ask, begin, explain, look, run
 from feedback_assets.errors import FeedbackAssetsError
 
 app = typer.Typer(
@@ -22,6 +22,8 @@ app = typer.Typer(
 begin.register(app)
 run.register(app)
 ask.register(app)
+explain.register(app)
+look.register(app)
 
 
 @app.command()

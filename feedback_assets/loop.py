@@ -15,8 +15,11 @@ from feedback_assets.assets.candidate_model import candidate_model
 from feedback_assets.assets.drift_report import drift_report
 from feedback_assets.assets.feedback_events import feedback_events
 from feedback_assets.assets.feedback_table import feedback_table
+from feedback_assets.assets.findings import findings
 from feedback_assets.assets.labeled_pool import labeled_pool
+from feedback_assets.assets.performance_report import performance_report
 from feedback_assets.assets.prediction_log import prediction_log
+from feedback_assets.assets.profiles import profiles
 from feedback_assets.assets.promoted_model import promoted_model
 from feedback_assets.assets.space import LOOP_TAG, LoopSpace
 from feedback_assets.checks.contracts import contract_check
@@ -34,7 +37,10 @@ ASSETS = (
     prediction_log,
     feedback_events,
     feedback_table,
+    profiles,
     drift_report,
+    performance_report,
+    findings,
     labeled_pool,
     candidate_model,
     promoted_model,
@@ -100,7 +106,7 @@ def dataflow_sensor(space: LoopSpace) -> dg.AutomationConditionSensorDefinition:
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=30,
         run_tags={LOOP_TAG: space.name, "feedback_assets/cause": "dataflow"},
-        description="Brings feedback_table and drift_report up to date with prediction_log.",
+        description="Brings all that is made of a day of predictions up to date with it.",
     )
 
 

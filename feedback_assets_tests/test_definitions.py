@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from feedback_assets.assets.space import DATAFLOW
 from feedback_assets.loop import FeedbackLoopComponent, all_loops
 from feedback_assets.settings import Settings
 from feedback_assets_tests.worlds import LOOP, World, write_loop
@@ -19,7 +20,10 @@ DEPS = {
     "prediction_log": set(),
     "feedback_events": set(),
     "feedback_table": {"prediction_log", "feedback_events"},
-    "drift_report": {"feedback_table"},
+    "profiles": {"feedback_table"},
+    "drift_report": {"profiles"},
+    "performance_report": {"feedback_table"},
+    "findings": {"drift_report", "performance_report"},
     "labeled_pool": {"feedback_table", "drift_report"},
     "candidate_model": {"labeled_pool"},
     "promoted_model": {"candidate_model"},
@@ -28,11 +32,12 @@ CHECKS = {
     "prediction_log": {"contract", "freshness", "quarantine_rate"},
     "feedback_events": {"contract"},
     "feedback_table": {"labels_arrived"},
-    "drift_report": {"drift", "performance"},
+    "drift_report": {"drift"},
+    "performance_report": {"performance"},
 }
 HEAVY = (
     "mlflow", "dagster_mlflow", "evidently", "sklearn", "onnx", "onnxruntime", "skl2onnx",
-    "matplotlib", "pandera", "scipy.stats",
+    "matplotlib", "pandera", "river", "scipy.stats",
 )  # fmt: skip
 
 
@@ -86,7 +91,7 @@ def test_every_asset_says_what_it_is(defs: dg.Definitions) -> None:
 def test_days_are_partitions_and_decisions_are_not(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
     daily = {k.path[-1] for k in graph.get_all_asset_keys() if graph.get(k).partitions_def}
-    assert daily == {"prediction_log", "feedback_events", "feedback_table", "drift_report"}
+    assert daily == {"feedback_events", *DATAFLOW}
     for name in daily:
         policy = graph.get(dg.AssetKey(["tiny", name])).backfill_policy
         assert policy is not None

@@ -21,7 +21,7 @@ import pandas as pd
 import yaml
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
-from feedback_assets.assets.space import SORT_KEYS, LoopSpace
+from feedback_assets.assets.space import JUDGEMENTS, SORT_KEYS, LoopSpace
 from feedback_assets.clock import SimulatedClock
 from feedback_assets.config.load import load_loop
 from feedback_assets.config.schema import Config
@@ -61,11 +61,15 @@ LOOP: dict[str, Any] = {
     "partitions": {"start": START},
     "model": {"estimator": "linear"},
     "drift": {"min_rows": 20, "pages_per_run": 0},
-    "trigger": {"new_labels": 150, "min_new_labels": 40, "cooldown_days": 2},
+    "trigger": {
+        "when": {"any": [{"drift": {}}, {"new_labels": 150}]},
+        "min_new_labels": 40,
+        "cooldown_days": 2,
+    },
     "pool": {"mature_after_days": 3, "holdout_days": 3, "min_rows": 40},
     "gate": {"min_rows": 20, "resamples": 200, "segment_min_rows": 20},
 }
-DAILY = ("prediction_log", "feedback_events", "feedback_table", "drift_report")
+DAILY = ("prediction_log", "feedback_events", "feedback_table", *JUDGEMENTS)
 COLOURS = ("red", "green", "blue")
 REGIONS = ("north", "south")
 

@@ -16,8 +16,7 @@ WORDS = {
     "model_version": "Version that answered; null where none did (history).",
     "propensity": "Probability with which the answer was chosen; 1 where nothing was explored.",
     "prediction": "The answer that was given.",
-    "kind": "label, correction, rating or rejection; in a drift report the column's kind.",
-    "value": "What was said; in a drift report the metric's value.",
+    "value": "What was said, or how much it is.",
     "source": "Who said it.",
     "confidence": "How sure they were, 0 to 1.",
     "label": "The latest accepted truth; null while it is pending.",
@@ -34,25 +33,58 @@ WORDS = {
     "column_name": "The column that is judged; * is the whole day.",
     "status": "stable, immaterial, drift, insufficient or broken.",
     "reason": "The verdict in words with its numbers.",
+    "against": "What was compared with; in profiles the version whose training data gave the cells.",
+    "segment": "Segment column, or two with a comma; empty for everything together.",
+    "segment_value": "The segment's value.",
+    "bin": "Cell of the reference's bins, numbered from 0.",
+    "rows": "Rows; in a performance report the answers.",
+    "total": "Sum of the values in the cell.",
+    "evidence": "ln of the e-value of a material change; of how sure a finding is.",
+    "evidence_changed": "ln of the e-value of any change.",
+    "since": "The day since about which it lasts.",
+    "weight": "How much the column counts in the policy.",
+    "impact": "Estimated change of the loss per row that the move causes.",
+    "size_sd": "The change as a shift in standard deviations of the reference.",
+    "margin": "How large a change, in standard deviations, is still immaterial.",
     "psi": "Population stability index, nulls and unseen values included.",
     "ks": "Kolmogorov-Smirnov distance.",
-    "g": "G statistic on merged bins.",
-    "p_value": "Chance of so much drift if only an immaterial one were there.",
+    "g": "G statistic of homogeneity.",
+    "chi2": "Pearson's chi-square of homogeneity.",
     "js": "Jensen-Shannon distance, base 2.",
+    "hellinger": "Hellinger distance, 0 to 1.",
     "wasserstein": "Wasserstein distance in standard deviations of the reference.",
     "null_share": "Share of nulls.",
     "null_share_ref": "Share of nulls in the reference.",
     "unseen_share": "Share of values that the reference never held.",
     "out_of_range_share": "Share of values outside the reference's range.",
-    "margin": "Divergence that is still immaterial.",
-    "rows": "Rows judged.",
+    "unseen": "Most frequent unseen values with their rows, JSON.",
     "rows_ref": "Rows of the reference.",
     "size": "The shift in words.",
-    "counts": "Counts by bin, JSON; days add up.",
     "reference": "Version whose training data is the reference; 0 before the first.",
+    "period": "day, week or window; it ends with the partition.",
+    "metric": "The metric.",
+    "low": "Lower end of the interval.",
+    "high": "Upper end of the interval.",
+    "expected": "The metric on held-out rows when the version was judged.",
+    "labels": "Labels that have arrived.",
+    "maturity": "Share of the labels that will ever come which are known.",
+    "low_mature": "Lower end of what is expected when all labels are in.",
+    "high_mature": "Upper end of what is expected when all labels are in.",
+    "as_of": "What is said is as of the newest thing received by then, UTC.",
+    "target": "What was promised.",
+    "breached": "Whether this check missed the target; null if the value is not known.",
+    "streak": "Misses in a row.",
+    "broken": "Whether the promise is broken: so many misses in a row.",
+    "subject": "What the finding is about.",
+    "text": "The finding in plain words.",
 }
-ROLE = {
-    "drift_report": "feature, score, prediction, label, performance, or day for the verdict.",
+OWN = {
+    ("drift_report", "role"): "feature, score, prediction, label, or day for the day's verdict.",
+    ("drift_report", "kind"): "What the column holds.",
+    ("feedback_events", "kind"): "label, correction, rating or rejection.",
+    ("performance_report", "kind"): "realised, estimated, or estimated adjusted to other traffic.",
+    ("profiles", "value"): "A category that the reference never had; empty for all else.",
+    ("findings", "kind"): "What kind of finding.",
 }
 SERVED = "served, shadow, or history where no model answered."
 SCORES = {
@@ -75,8 +107,10 @@ def table_schema(config: Config, asset: str, columns: Mapping[str, str]) -> dg.T
 def meaning(config: Config, asset: str, name: str) -> str | None:
     """What a column means; None for one that only its owner knows."""
     columns = config.columns
+    if (asset, name) in OWN:
+        return OWN[asset, name]
     if name == "role":
-        return ROLE.get(asset, SERVED)
+        return SERVED
     if name == "score":
         return SCORES[config.label.kind]
     if name in columns.features:

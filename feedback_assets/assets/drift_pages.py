@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 import duckdb
-import pandas as pd
 
 from feedback_assets.assets.models import ModelVersion
 from feedback_assets.assets.space import LoopSpace
@@ -21,13 +20,10 @@ def write_pages(
 ) -> dict[str, str]:
     """Render the pages of a run and return their addresses by partition.
 
-    Days that drifted come first, then the table's newest; `drift.pages_per_run` bounds them, since
-    one page costs more than the verdicts of a month.
+    `drift.pages_per_run` bounds them, the newest first, since one page costs more than the verdicts
+    of a month.
     """
-    newest = max(source.partitions())
-    moved = {key for key, day in days.items() if day.status in ("drift", "broken")}
-    worth = [key for key in days if key in moved or key == newest]
-    worth.sort(key=lambda key: (key in moved, key), reverse=True)
+    worth = sorted(days, reverse=True)
     return {
         key: write_page(space, con, source, reference, key, days[key])
         for key in worth[: space.config.drift.pages_per_run]
@@ -50,7 +46,7 @@ def write_page(
         f"""SELECT * FROM {source.relation([key])}
             ORDER BY md5({seed} || prediction_id) LIMIT {space.config.drift.page_rows}"""
     ).df()
-    sample = pd.read_parquet(reference.folder / "reference_sample.parquet")
+    sample = reference.reference_sample()
     page = space.reports / "drift" / f"{key}.html"
     title = f"{space.config.title}: {key} against version {reference.version}"
     render(current, sample, space.config, title, day, page)

@@ -8,9 +8,9 @@ import duckdb
 
 from feedback_assets.assets.materialize import (
     Metadata,
-    files_read,
     intake_metadata,
     partitioned_result,
+    source_details,
 )
 from feedback_assets.assets.space import LoopSpace, micros
 from feedback_assets.capture.feedback import stage_feedback
@@ -51,7 +51,7 @@ def feedback_events(space: LoopSpace) -> dg.AssetsDefinition:
         table = space.table("feedback_events")
         with connect(space.settings) as con:
             staged = stage_feedback(con, space.config, source.list(), keys, as_of)
-            cause = space.cause(context, {"as_of": micros(as_of)}, files=files_read(staged))
+            cause = space.cause(context, {"as_of": micros(as_of)}, **source_details(staged))
             space.table("feedback_events_quarantine").replace(
                 con, "SELECT * FROM staged_bad", keys, cause
             )

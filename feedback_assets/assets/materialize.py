@@ -1,5 +1,6 @@
 """What every materialization tells: digest, rows, schema, lineage, a look at the rows."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -94,9 +95,12 @@ def intake_metadata(staged: Staged) -> dict[str, Metadata]:
     return metadata
 
 
-def files_read(staged: Staged) -> str:
-    """The fingerprints of the files that went into a commit, as its details keep them."""
-    return " ".join(file.fingerprint for file in staged.files)
+def source_details(staged: Staged) -> dict[str, str]:
+    """What a commit keeps of its source: fingerprints of the files, and their columns."""
+    return {
+        "files": " ".join(file.fingerprint for file in staged.files),
+        "source_columns": json.dumps(staged.columns),
+    }
 
 
 def preview(con: duckdb.DuckDBPyConnection, relation: str) -> dg.TableMetadataValue:

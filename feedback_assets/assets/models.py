@@ -7,10 +7,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from feedback_assets.assets.ledger import decisions
 from feedback_assets.assets.space import LoopSpace
+from feedback_assets.config.schema import Config
+from feedback_assets.drift.concept import ConceptReference
 from feedback_assets.drift.profile import ReferenceProfile
 from feedback_assets.errors import TrainingError
+from feedback_assets.performance.estimate import Estimator
 from feedback_assets.training.onnx_model import OnnxModel
 
 
@@ -59,6 +66,34 @@ class ModelVersion:
     def reference(self) -> ReferenceProfile:
         """The training data as counts."""
         return ReferenceProfile.from_json((self.folder / "reference.json").read_text("utf-8"))
+
+    def vocabulary(self) -> pa.Table:
+        """The words of the training data's text columns: `column_name`, `word`."""
+        return pq.read_table(self.folder / "vocabulary.parquet")
+
+    def estimator(self, config: Config) -> Estimator:
+        """What estimates this version's performance before labels arrive."""
+        return Estimator.from_json((self.folder / "estimator.json").read_text("utf-8"), config)
+
+    def concept(self) -> ConceptReference | None:
+        """How the loss of held-out rows differs from what their scores promise."""
+        path = self.folder / "concept.json"
+        if not path.exists():
+            return None
+        return ConceptReference.from_dict(json.loads(path.read_text("utf-8")))
+
+    def reference_sample(self) -> pd.DataFrame:
+        """Some training rows with this version's answers."""
+        return pd.read_parquet(self.folder / "reference_sample.parquet")
+
+    def held_sample(self) -> pd.DataFrame:
+        """Labelled rows that it was not trained on, at most 2,000."""
+        return pd.read_parquet(self.folder / "held_sample.parquet")
+
+    def error_model(self) -> OnnxModel | None:
+        """Regression: the model of its absolute error; None where there is none."""
+        path = self.folder / "error_model.onnx"
+        return OnnxModel.load(path) if path.exists() else None
 
 
 def versions(space: LoopSpace) -> list[ModelVersion]:

@@ -5,10 +5,10 @@ import duckdb
 
 from feedback_assets.assets.materialize import (
     Metadata,
-    files_read,
     intake_metadata,
     newest_filled,
     partitioned_result,
+    source_details,
 )
 from feedback_assets.assets.space import LoopSpace, micros
 from feedback_assets.capture.files import FileSource
@@ -45,7 +45,7 @@ def prediction_log(space: LoopSpace) -> dg.AssetsDefinition:
         source = FileSource(space.config.source.predictions, space.settings)
         with connect(space.settings) as con:
             staged = stage_predictions(con, space.config, source.list(), keys, as_of)
-            cause = space.cause(context, {"as_of": micros(as_of)}, files=files_read(staged))
+            cause = space.cause(context, {"as_of": micros(as_of)}, **source_details(staged))
             space.table("prediction_log_quarantine").replace(
                 con, "SELECT * FROM staged_bad", keys, cause
             )

@@ -22,10 +22,22 @@ SORT_KEYS: Mapping[str, Sequence[str]] = {
     "feedback_events": ("event_id",),
     "feedback_events_quarantine": ("source_file", "source_row", "reason"),
     "feedback_table": ("prediction_id",),
-    "drift_report": ("role", "column_name"),
+    "profiles": (
+        "against", "model_version", "column_name", "segment", "segment_value", "bin", "value",
+    ),
+    "drift_report": ("against", "role", "column_name", "segment", "segment_value"),
+    "performance_report": (
+        "period", "segment", "segment_value", "model_version", "metric", "kind",
+    ),
+    "sla": ("metric", "period", "target"),
+    "findings": ("kind", "subject"),
     "labeled_pool": ("prediction_id",),
     "decisions": ("decision_id",),
-}
+}  # fmt: skip
+JUDGEMENTS = ("profiles", "drift_report", "performance_report", "findings")
+"""What is made of a day of the feedback table, day by day, in the order of the dataflow."""
+DATAFLOW = ("prediction_log", "feedback_table", *JUDGEMENTS)
+"""What follows from a day of predictions."""
 LOOP_TAG = "feedback_assets/loop"
 CAUSE_TAG = "feedback_assets/cause"
 EVIDENCE_TAG = "feedback_assets/evidence"
@@ -93,6 +105,11 @@ class LoopSpace:
             case _:
                 return dg.DailyPartitionsDefinition(start, end_date=end, end_offset=1)
 
+    @property
+    def code_version(self) -> str:
+        """The package's version and the digest of the loop's configuration."""
+        return f"{__version__}-{self.config_digest[:12]}"
+
     def attributes(self, asset: str, description: str, kinds: set[str]) -> dict[str, Any]:
         """What every asset of the loop has in common."""
         return {
@@ -101,7 +118,7 @@ class LoopSpace:
             "group_name": self.name,
             "owners": self.config.owners,
             "kinds": kinds,
-            "code_version": f"{__version__}-{self.config_digest[:12]}",
+            "code_version": self.code_version,
             "tags": {LOOP_TAG: self.name},
             "metadata": {"dagster/table_name": f"{self.name}.{asset}"},
         }
@@ -114,7 +131,7 @@ class LoopSpace:
             run_id=context.run.run_id,
             asset=context.asset_key.to_user_string(),
             inputs=dict(inputs),
-            details=details,
+            details={"code_version": self.code_version, **details},
         )
 
 

@@ -15,14 +15,14 @@ import duckdb
 import pandas as pd
 
 from feedback_assets import __version__
+from feedback_assets.assets.companions import companions
 from feedback_assets.assets.labeled_pool import Pool
 from feedback_assets.assets.models import ModelVersion
 from feedback_assets.assets.space import LoopSpace
+from feedback_assets.assets.worth import with_worth
 from feedback_assets.config.schema import Config
-from feedback_assets.drift.bins import Kind
-from feedback_assets.drift.profile import ReferenceProfile, Role, build
 from feedback_assets.labels.pool import holdout_sql, training_sql
-from feedback_assets.performance.metrics import evaluate
+from feedback_assets.performance.metrics import evaluate_frame
 from feedback_assets.reports.model_plots import calibration, confusion, residuals, roc
 from feedback_assets.training.fit import Trained, train
 from feedback_assets.training.onnx_model import Scores
@@ -83,7 +83,7 @@ def train_version(
         "train_start": rows["event_time"].min().isoformat(),
         "train_end": rows["event_time"].max().isoformat(),
         "holdout_rows": len(holdout),
-        "metrics": numbers(config, holdout, fresh),
+        "metrics": numbers(config, con, holdout, fresh),
         "parity": agreement.max_difference,
         "estimator": trained.estimator,
         "params": {name: repr(value) for name, value in trained.params.items()},
@@ -95,50 +95,28 @@ def train_version(
         "libraries": {name: installed(name) for name in LIBRARIES},
     }
     plots = pictures(config, holdout, fresh)
-    profile = reference_of(config, rows, seen)
-    manifest |= register_candidate(
-        space.settings,
-        config,
-        context,
-        trained,
-        manifest,
-        plots,
-        {"reference.json": profile.to_json()},
-    )
-    sample = answered(rows, seen).head(config.drift.page_rows)
-    return keep(space, manifest, trained, profile, sample, plots)
+    kept = companions(config, con, answered(config, rows, seen), answered(config, holdout, fresh))
+    texts = {name: kept[name].decode() for name in ("reference.json", "estimator.json")}
+    manifest |= register_candidate(space.settings, config, context, trained, manifest, plots, texts)
+    return keep(space, manifest, trained, kept, plots)
 
 
-def numbers(config: Config, frame: pd.DataFrame, scores: Scores) -> dict[str, float | None]:
+def numbers(
+    config: Config, con: duckdb.DuckDBPyConnection, frame: pd.DataFrame, scores: Scores
+) -> dict[str, float | None]:
     """Every metric on labelled rows; None where one is not defined."""
-    found = evaluate(
-        config.label.kind,
-        frame["label"],
-        scores.score,
-        scores.prediction,
-        scores.class_scores,
-        config.label.classes,
-    )
+    rows = with_worth(config, con, answered(config, frame, scores))
+    found = evaluate_frame(rows.assign(label_status="accepted"), config)
     return {name: value if value == value else None for name, value in found.items()}
 
 
-def answered(rows: pd.DataFrame, scores: Scores) -> pd.DataFrame:
+def answered(config: Config, rows: pd.DataFrame, scores: Scores) -> pd.DataFrame:
     """The rows with the answers that this model would have given."""
-    return rows.assign(score=scores.score, prediction=scores.prediction)
-
-
-def reference_of(config: Config, rows: pd.DataFrame, scores: Scores) -> ReferenceProfile:
-    """The training data as counts: what every later day is compared with."""
-    columns = config.columns
-    kinds: dict[str, Kind] = {
-        name: columns.kind_of(name) for name in [*columns.features, *columns.carried]
-    }
-    answer: Kind = "numeric" if config.label.kind == "regression" else "categorical"
-    kinds |= {"score": "numeric", "prediction": answer, "label": answer}
-    roles: dict[str, Role] = {"score": "score", "prediction": "prediction", "label": "label"}
-    frame = answered(rows, scores)
-    held = {name: frame[name] for name in kinds}
-    return build(held, kinds, config.drift, roles, rows["partition_key"])
+    given = {"score": scores.score, "prediction": scores.prediction}
+    if scores.class_scores is not None:
+        by_class = zip(config.label.classes, scores.class_scores.T, strict=True)
+        given |= {f"score_{name}": column for name, column in by_class}
+    return rows.assign(**given)
 
 
 def pictures(config: Config, holdout: pd.DataFrame, scores: Scores) -> dict[str, bytes]:
@@ -164,8 +142,7 @@ def keep(
     space: LoopSpace,
     manifest: Mapping[str, Any],
     trained: Trained,
-    profile: ReferenceProfile,
-    sample: pd.DataFrame,
+    companions: Mapping[str, bytes],
     plots: Mapping[str, bytes],
 ) -> ModelVersion:
     """Put a version's folder in place, whole or not at all."""
@@ -174,8 +151,8 @@ def keep(
     shutil.rmtree(making, ignore_errors=True)
     (making / "plots").mkdir(parents=True)
     (making / "model.onnx").write_bytes(trained.onnx_bytes)
-    (making / "reference.json").write_text(profile.to_json(), encoding="utf-8")
-    sample.to_parquet(making / "reference_sample.parquet", index=False)
+    for name, content in companions.items():
+        (making / name).write_bytes(content)
     for name, png in plots.items():
         (making / "plots" / f"{name}.png").write_bytes(png)
     text = json.dumps(manifest, indent=1, sort_keys=True, allow_nan=False)

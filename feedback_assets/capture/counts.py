@@ -38,6 +38,8 @@ class Staged:
     """By partition; every partition that was asked for is there."""
     files: tuple[SourceFile, ...]
     """The files that were read."""
+    columns: tuple[str, ...] = ()
+    """Their columns, in alphabetical order; those that the configuration names with their type."""
     good: str = "staged_good"
     bad: str = "staged_bad"
 

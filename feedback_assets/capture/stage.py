@@ -63,7 +63,7 @@ def stage(
     work.date_refused(used)
     work.refuse_duplicates()
     work.create_views()
-    return Staged(work.counts(sorted(partitions)), used)
+    return Staged(work.counts(sorted(partitions)), used, tuple(sorted(work.columns)))
 
 
 class _Staging:
@@ -79,6 +79,7 @@ class _Staging:
         self.partitions = partitions
         self.as_of = as_of
         self.names = [name for name, _, _ in plan.columns]
+        self.columns: set[str] = set()
 
     def create(self) -> None:
         """Create the empty table of all rows."""
@@ -126,6 +127,8 @@ class _Staging:
                 failures |= self._insert(group, wanted)
             return damaged | failures
         self._insert_rejects(opened)
+        self.columns |= {f"{name} {kind}" for name, kind in opened.columns.items()}
+        self.columns |= set(opened.has or ()) - set(opened.columns)
         return {}
 
     def _damage(self, file: SourceFile, wanted: Sequence[str]) -> str | None:

@@ -3,6 +3,7 @@
 import datetime as dt
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import dagster as dg
 
@@ -12,6 +13,7 @@ from feedback_assets.checks.scope import partitions_in_scope
 from feedback_assets.clock import Clock
 from feedback_assets.config.grain import partition_end
 from feedback_assets.performance.metrics import HIGHER_IS_BETTER
+from feedback_assets.sqltext import literal
 from feedback_assets.tables.connection import connect
 
 SHOWN = 10
@@ -19,7 +21,12 @@ SHOWN = 10
 
 def signal_checks(space: LoopSpace) -> list[dg.AssetChecksDefinition]:
     """Every warning check of the loop."""
-    return [log_signals(space), label_signals(space), model_signals(space)]
+    return [
+        log_signals(space),
+        label_signals(space),
+        model_signals(space),
+        performance_signals(space),
+    ]
 
 
 def _spec(space: LoopSpace, name: str, asset: str, description: str) -> dg.AssetCheckSpec:
@@ -161,39 +168,21 @@ def label_signals(space: LoopSpace) -> dg.AssetChecksDefinition:
 
 
 def model_signals(space: LoopSpace) -> dg.AssetChecksDefinition:
-    """Drift verdict and realised performance of the days."""
-    loss = space.config.contract.max_metric_loss
+    """Drift verdicts of the days."""
 
     @dg.multi_asset_check(
         name=f"{space.name}_model_signals",
-        specs=[
-            _spec(space, "drift", "drift_report", "No column drifted or broke."),
-            _spec(
-                space,
-                "performance",
-                "drift_report",
-                f"Realised {space.config.metric} is at most {loss:.0%} worse than when the "
-                "champion was judged.",
-            ),
-        ],
+        specs=[_spec(space, "drift", "drift_report", "No column drifted or broke.")],
     )
     def _model_signals(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
-        keys = partitions_in_scope(context, space, "drift_report")
-        table = space.table("drift_report").snapshot()
-        days: list[tuple[str, str, str]] = []
-        metrics: list[tuple[str, float, int]] = []
-        if any(key in table.partitions() for key in keys):
-            with connect(space.settings) as con:
-                relation = table.relation(keys)
-                days = con.execute(
-                    f"SELECT partition_key, status, reason FROM {relation} "
-                    "WHERE role = 'day' ORDER BY partition_key"
-                ).fetchall()
-                metrics = con.execute(
-                    f'SELECT partition_key, "value", "rows" FROM {relation} '
-                    "WHERE role = 'performance' AND column_name = ? ORDER BY partition_key",
-                    [space.config.metric],
-                ).fetchall()
+        against = space.config.drift.references[0].name
+        days = _rows(
+            context,
+            space,
+            "drift_report",
+            "partition_key, status, reason",
+            f"role = 'day' AND against = {literal(against)}",
+        )
         moved = [(key, why) for key, status, why in days if status in ("drift", "broken")]
         yield _warn(
             space,
@@ -206,21 +195,82 @@ def model_signals(space: LoopSpace) -> dg.AssetChecksDefinition:
             days=len(days),
             days_drifted=len(moved),
         )
-        yield _performance(space, metrics, loss)
 
     return _model_signals
+
+
+def performance_signals(space: LoopSpace) -> dg.AssetChecksDefinition:
+    """Realised performance of the days, and the promises made about it."""
+    loss, promises = space.config.contract.max_metric_loss, space.config.performance.sla
+    specs = [
+        _spec(
+            space,
+            "performance",
+            "performance_report",
+            f"Realised {space.config.metric} is at most {loss:.0%} worse than when the "
+            "champion was judged.",
+        )
+    ]
+    if promises:
+        told = "; ".join(
+            f"{p.metric} by {p.period} misses {p.target:g} fewer than {p.checks} times in a row"
+            for p in promises
+        )
+        specs.append(_spec(space, "sla", "performance_report", f"What was promised: {told}."))
+
+    @dg.multi_asset_check(name=f"{space.name}_performance_signals", specs=specs)
+    def _performance_signals(
+        context: dg.AssetCheckExecutionContext,
+    ) -> Iterator[dg.AssetCheckResult]:
+        metrics = _rows(
+            context,
+            space,
+            "performance_report",
+            'partition_key, "value", labels',
+            "kind = 'realised' AND period = 'day' AND segment = '' AND model_version = '' "
+            f'AND metric = {literal(space.config.metric)} AND isfinite("value")',
+        )
+        yield _performance(space, metrics, loss)
+        if promises:
+            yield _promises(space, _rows(
+                context, space, "sla", "partition_key, metric, streak, broken", "TRUE"
+            ))  # fmt: skip
+
+    return _performance_signals
+
+
+def _rows(
+    context: dg.AssetCheckExecutionContext, space: LoopSpace, name: str, columns: str, where: str
+) -> list[tuple[Any, ...]]:
+    """Rows of a table in the partitions that the check is about, oldest first."""
+    table = space.table(name).snapshot()
+    asset = "performance_report" if name == "sla" else name
+    keys = [k for k in partitions_in_scope(context, space, asset) if k in table.partitions()]
+    if not keys:
+        return []
+    with connect(space.settings) as con:
+        return con.execute(
+            f"SELECT {columns} FROM {table.relation(keys)} WHERE {where} ORDER BY partition_key"
+        ).fetchall()
+
+
+def _promises(space: LoopSpace, rows: Sequence[tuple[str, str, int, bool]]) -> dg.AssetCheckResult:
+    broken = [f"{key} {metric} ({streak} in a row)" for key, metric, streak, bad in rows if bad]
+    words = f"broken: {', '.join(broken[-SHOWN:])}" if broken else "every promise was kept"
+    longest = max((streak for _, _, streak, _ in rows), default=0)
+    return _warn(space, "sla", "performance_report", not broken, words, longest_streak=int(longest))
 
 
 def _performance(
     space: LoopSpace, metrics: Sequence[tuple[str, float, int]], loss: float
 ) -> dg.AssetCheckResult:
     serving = champion(space)
-    name = space.config.metric
+    name, asset = space.config.metric, "performance_report"
     expected = float(serving.manifest["metrics"][name]) if serving else math.nan
     rows = sum(count for _, _, count in metrics)
     if not rows or math.isnan(expected):
         words = "no labelled answer of a champion in these days"
-        return _warn(space, "performance", "drift_report", True, words)
+        return _warn(space, "performance", asset, True, words)
     realised = sum(value * count for _, value, count in metrics) / rows
     worse = (expected - realised if name in HIGHER_IS_BETTER else realised - expected) / abs(
         expected or 1.0
@@ -228,7 +278,7 @@ def _performance(
     return _warn(
         space,
         "performance",
-        "drift_report",
+        asset,
         worse <= loss,
         f"{name} {realised:.4f} on {rows:,} labels; {expected:.4f} when version "
         f"{serving.version if serving else '?'} was judged",

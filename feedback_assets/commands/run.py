@@ -152,17 +152,18 @@ def backfill(
     end: Annotated[dt.datetime, typer.Option("--to", help="Last day, included.")],
     asset: Annotated[
         list[str] | None,
-        typer.Option(help="Which; prediction_log, feedback_table and drift_report if not said."),
+        typer.Option(help="Which; prediction_log and all that follows from it if not said."),
     ] = None,
 ) -> None:
     """Materialize a range of days again, in chunks; doing it twice changes nothing."""
+    from feedback_assets.assets.space import DATAFLOW
     from feedback_assets.backfill import backfill_range
     from feedback_assets.instance import open_instance
     from feedback_assets.loop import FeedbackLoop
 
     settings, console = Settings(), Console()
     config = loop_config(settings, loop)
-    chosen = asset or ["prediction_log", "feedback_table", "drift_report"]
+    chosen = asset or DATAFLOW
     first, last = start.replace(tzinfo=dt.UTC), end.replace(tzinfo=dt.UTC)
     with open_instance(settings) as instance:
         done = backfill_range(

@@ -13,6 +13,7 @@ from feedback_assets.config.lines import Document, parse
 from feedback_assets.config.problems import InvalidLoopError, Problem, problems_of
 from feedback_assets.config.schema import Config
 from feedback_assets.config.shape import nearest
+from feedback_assets.config.triggers import trigger_problems
 from feedback_assets.errors import ConfigError
 from feedback_assets.settings import Settings
 
@@ -119,3 +120,5 @@ def _across_fields(config: Config, document: Document, name: str, loop: str) -> 
             meant = nearest(column, columns)
             hint = f"; did you mean {meant}?" if meant else ""
             yield problem(f"no column {column} is declared{hint}", "drift", "ignore", position)
+    for path, message in trigger_problems(config):
+        yield problem(message, *path)

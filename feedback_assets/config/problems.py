@@ -79,7 +79,9 @@ def explain(details: ErrorDetails) -> str:
 def unknown_field(path: Path) -> str:
     """Say that the last name of `path` is no field, which are, and which was probably meant."""
     names = names_at(path[:-1])
-    meant = nearest(str(path[-1]), names)
+    name = str(path[-1])
+    below = next((each for each in names if name in names_at((*path[:-1], each))), None)
+    meant = dotted((*path[:-1], below, name)) if below else nearest(name, names)
     hint = f"; did you mean {meant}?" if meant else ";"
     return f"unknown field{hint} Allowed: {', '.join(names)}"
 

@@ -5,9 +5,19 @@ Every number has a default here and an environment variable that overrides it:
 """
 
 import datetime as dt
+import difflib
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    model_serializer,
+    model_validator,
+)
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Owner = Annotated[str, StringConstraints(pattern=r"^(team:[\w-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$")]
@@ -15,8 +25,13 @@ ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Metric = Literal[
     "log_loss", "brier", "roc_auc", "accuracy", "f1", "mae", "rmse", "r2"
 ]  # fmt: skip
+ReportMetric = Literal[
+    "log_loss", "brier", "roc_auc", "accuracy", "f1", "ece", "mae", "rmse", "r2", "mape", "pinball",
+    "value",
+]  # fmt: skip
 LabelKind = Literal["binary", "multiclass", "regression"]
 FeatureKind = Literal["numeric", "categorical", "text"]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
 RESERVED_COLUMNS = frozenset(
     {
@@ -41,6 +56,18 @@ class Kpi(Strict):
     """What the business calls it."""
     description: str = ""
     """How the model moves it."""
+    unit: str = ""
+    """What `values` or `expression` count, as in EUR or hours."""
+    values: dict[str, dict[str, float]] = {}
+    """Classifiers: what one answer is worth: truth to answer to value, as in {"1": {"0": -5}}."""
+    expression: str | None = None
+    """Or SQL over a row of the feedback table, as in `-0.2 * abs(label - score)`."""
+
+    @model_validator(mode="after")
+    def _one_way_to_value(self) -> Self:
+        if self.values and self.expression:
+            raise ValueError("kpi: give values or expression, not both")
+        return self
 
 
 class FileSource(Strict):
@@ -237,21 +264,65 @@ class Model(Strict):
     """Largest allowed difference between ONNX and the estimator on any held-out row."""
 
 
+class Reference(Strict):
+    """What the days are compared with."""
+
+    kind: Literal["training", "previous", "same_weekday", "fixed"] = "training"
+    """The champion's training data, the days before, the same weekday in the weeks before, dates."""
+    days: Annotated[int, Field(ge=1)] = 28
+    """Previous: how many partitions before the judged one."""
+    weeks: Annotated[int, Field(ge=1)] = 4
+    """Same weekday: how many weeks back."""
+    start: dt.date | None = None
+    """Fixed: first day."""
+    end: dt.date | None = None
+    """Fixed: last day."""
+
+    @property
+    def name(self) -> str:
+        """The name in the report's `against` column."""
+        match self.kind:
+            case "previous":
+                return f"previous {self.days}"
+            case "same_weekday":
+                return f"same weekday, {self.weeks} weeks"
+            case "fixed":
+                return f"{self.start} to {self.end}"
+            case _:
+                return "training"
+
+    @model_validator(mode="after")
+    def _dates_where_fixed(self) -> Self:
+        if self.kind == "fixed" and not (self.start and self.end and self.start <= self.end):
+            raise ValueError("a fixed reference needs start and end, start not after end")
+        return self
+
+
 class Drift(Strict):
     """When a column is said to have drifted."""
 
-    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.01
-    """Chance of any false alarm on one clean day, over all columns together."""
-    margin_sd: Annotated[float, Field(ge=0)] = 0.25
+    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Share of false alarms among the alarms, over columns, segments and all days together."""
+    margin_sd: Annotated[float, Field(ge=0)] = 0.1
     """A shift smaller than this many standard deviations (or its like) is immaterial."""
     learn_margin: bool = True
     """Raise the margin to what the reference's own days already differ by."""
     min_rows: Annotated[int, Field(ge=1)] = 100
     """Below this nothing is claimed."""
-    bins: Annotated[int, Field(ge=4, le=1024)] = 128
+    bins: Annotated[int, Field(ge=4, le=4096)] = 128
     """Quantile bins kept of the reference."""
     max_categories: Annotated[int, Field(ge=2)] = 100
     """Categories kept by name; the rest are counted together."""
+    unseen_kept: Annotated[int, Field(ge=0)] = 10
+    """Categories that the reference never had, kept by name each day, most frequent first."""
+    segment_values: Annotated[int, Field(ge=0)] = 20
+    """Values of each segment column that are profiled apart, most frequent first."""
+    window_days: Annotated[int, Field(ge=1)] = 90
+    """How far back a change may be dated, in partitions."""
+    references: Annotated[list[Reference], Field(min_length=1)] = [Reference()]
+    """What is compared with; the first decides, the others are shown."""
+    weights: dict[ColumnName, Annotated[float, Field(ge=0)]] = {}
+    """How much a column's drift counts in the trigger's policy; 1 unless said."""
     ignore: list[ColumnName] = []
     """Columns that are shown but never decide."""
     pages_per_run: Annotated[int, Field(ge=0)] = 1
@@ -260,21 +331,212 @@ class Drift(Strict):
     """Rows sampled for an Evidently page."""
 
 
-class Trigger(Strict):
-    """When a candidate is trained: any one of these, outside the cooldown."""
+class Sla(Strict):
+    """What was promised: breached when the metric misses its target so many checks in a row."""
 
-    on_drift: bool = True
-    """A day's drift verdict crossed."""
-    drift_columns: Annotated[int, Field(ge=1)] = 1
+    metric: ReportMetric
+    """The metric."""
+    target: float
+    """The least, or for an error the most, that it may be."""
+    checks: Annotated[int, Field(ge=1)] = 3
+    """Consecutive days below target that break the promise."""
+    period: Literal["day", "week", "window"] = "day"
+    """What one check looks at: the day, its last seven days, or the window."""
+
+
+class Performance(Strict):
+    """How good the model is said to be, and before labels are there, estimated to be."""
+
+    metrics: list[ReportMetric] | None = None
+    """Metrics of the report; all that fit the label if absent."""
+    window_days: Annotated[int, Field(ge=1)] = 28
+    """The longest period of the report, in days."""
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    """Two-sided confidence of every interval."""
+    min_rows: Annotated[int, Field(ge=2)] = 30
+    """Below so many labels (or answers, for an estimate) nothing is claimed."""
+    rows_per_day: Annotated[int, Field(ge=1_000)] = 20_000
+    """Rows of a day that are looked at, drawn by a hash of the id; intervals say what it costs."""
+    segment_values: Annotated[int, Field(ge=0)] = 20
+    """Values of each segment, and of each pair, that are judged apart, most frequent first."""
+    segment_pairs: list[tuple[ColumnName, ColumnName]] = []
+    """Pairs of segment columns that are judged together."""
+    quantile: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    """Regression: the quantile that the pinball loss asks for."""
+    estimate: bool = True
+    """Estimate the metrics before labels arrive."""
+    slices: bool = True
+    """Search for weak slices that nobody declared."""
+    sla: list[Sla] = []
+    """Promises that are checked every day."""
+
+
+class DriftCondition(Strict):
+    """A day with material drift, since the last retrain."""
+
+    columns: Annotated[int, Field(ge=1)] = 1
     """Columns that must have drifted on one day."""
-    new_labels: Annotated[int, Field(ge=1)] | None = 5_000
-    """New labels since the champion's training data."""
+    weight: Annotated[float, Field(ge=0)] = 0
+    """What the weights of these columns (`drift.weights`) must add up to."""
+    days: Annotated[int, Field(ge=1)] = 1
+    """Days on which that must be so."""
+
+
+class LossCondition(Strict):
+    """A metric beyond doubt worse than when the model was judged."""
+
+    worse_by: Annotated[float, Field(gt=0)]
+    """By this share of the expected value, as in 0.1, also at the better end of its interval."""
+    days: Annotated[int, Field(ge=1)] = 1
+    """On so many days in a row; days of which it is not known are left out."""
+    metric: ReportMetric | None = None
+    """The metric; the gate's if absent."""
+
+
+class AtLeast(Strict):
+    """Some of several conditions."""
+
+    n: Annotated[int, Field(ge=1)]
+    """How many must hold."""
+    of: Annotated[list["Condition"], Field(min_length=1)]
+    """The conditions."""
+
+    @model_validator(mode="after")
+    def _can_hold(self) -> Self:
+        if self.n > len(self.of):
+            raise ValueError(f"n is {self.n}, but of lists only {len(self.of)} conditions")
+        return self
+
+
+class Condition(Strict):
+    """One condition, or several joined by any, all or at_least: exactly one field is given."""
+
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    any: Annotated[list["Condition"], Field(min_length=1)] | None = None
+    """One of these holds."""
+    all: Annotated[list["Condition"], Field(min_length=1)] | None = None
+    """Each of these holds."""
+    at_least: AtLeast | None = None
+    """So many of these hold."""
+    drift: DriftCondition | None = None
+    """A day's data drifted."""
+    estimated_loss: LossCondition | None = None
+    """The model is estimated to be worse, before labels are there."""
+    realised_loss: LossCondition | None = None
+    """The model is worse on the labels that have arrived."""
+    sla_streak: Annotated[int, Field(ge=1)] | None = None
+    """A promise (`performance.sla`) is missed so many checks in a row."""
+    new_labels: Annotated[int, Field(ge=1)] | None = None
+    """Labels that arrived since the newest model's training data."""
+    coverage: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Share of the drifted days' rows that have their label: what a candidate could learn from."""
     every_days: Annotated[float, Field(gt=0)] | None = None
-    """A schedule."""
+    """Days since the last retrain: a schedule."""
+
+    @property
+    def kind(self) -> str:
+        """The name of the field that is given."""
+        return next(name for name in type(self).model_fields if getattr(self, name) is not None)
+
+    @property
+    def parts(self) -> list["Condition"]:
+        """The conditions that this one joins; none of a single one."""
+        return self.any or self.all or (self.at_least.of if self.at_least else [])
+
+    def leaves(self) -> Iterator["Condition"]:
+        """The single conditions, in the order of the file."""
+        for part in self.parts:
+            yield from part.leaves()
+        if not self.parts:
+            yield self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_bare_list(cls, said: Any) -> Any:
+        if isinstance(said, list):
+            raise ValueError("several conditions are joined, as in {any: [...]}")  # noqa: TRY004
+        return said
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> Self:
+        names = list(type(self).model_fields)
+        given = [name for name in names if getattr(self, name) is not None]
+        if len(given) > 1:
+            both = " and ".join(given)
+            raise ValueError(
+                f"give one condition, not {both}: list them below any, all or at_least"
+            )
+        if not given:
+            empty = [
+                f"{name} is empty, its defaults are {name}: {{}}" for name in self.model_fields_set
+            ]
+            hint = f" ({empty[0]})" if len(empty) == 1 else ""
+            raise ValueError(f"give one condition{hint} of {', '.join(names)}")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _only_what_is_given(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        said: dict[str, Any] = handler(self)
+        return {name: value for name, value in said.items() if value is not None}
+
+
+AtLeast.model_rebuild()
+
+
+class OfficeHours(Strict):
+    """When a retrain may start, so that somebody is there to look at it."""
+
+    time_zone: str = "UTC"
+    """As in Europe/Berlin."""
+    days: Annotated[list[Weekday], Field(min_length=1)] = ["mon", "tue", "wed", "thu", "fri"]
+    """Days of the week on which the hours begin."""
+    start: dt.time = dt.time(9)
+    """First moment, in quotes: "09:00"."""
+    end: dt.time = dt.time(17)
+    """The moment after the last; not after `start` means on the next day."""
+
+    @model_validator(mode="after")
+    def _zone_is_known(self) -> Self:
+        import zoneinfo
+
+        try:
+            zoneinfo.ZoneInfo(self.time_zone)
+        except (LookupError, ValueError, OSError):
+            near = difflib.get_close_matches(self.time_zone, zoneinfo.available_timezones(), n=1)
+            hint = f"; did you mean {near[0]}?" if near else ", as in Europe/Berlin"
+            raise ValueError(f"there is no time zone {self.time_zone}{hint}") from None
+        if self.start.tzinfo or self.end.tzinfo:
+            raise ValueError('write start and end as "09:00", in time_zone')
+        return self
+
+
+class Trigger(Strict):
+    """When a candidate is trained: when its condition holds and nothing forbids it."""
+
+    when: Condition = Condition(
+        any=[Condition(drift=DriftCondition()), Condition(new_labels=5_000)]
+    )
+    """The condition. The first model waits for the largest `new_labels` in it, or `pool.min_rows`."""
     cooldown_days: Annotated[float, Field(ge=0)] = 7
     """No retrain so soon after the last, whatever the cause."""
+    rearm: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Hysteresis: drift, a loss or a streak that caused the last retrain causes no other before a
+    day was below this share of its threshold, it has grown by the inverse of this share, or another
+    model was promoted; off if absent."""
+    budget_per_month: Annotated[int, Field(ge=1)] | None = None
+    """No more retrains than this in a calendar month (of the office's time zone); any if absent."""
     min_new_labels: Annotated[int, Field(ge=0)] = 500
     """Whatever the cause, no retrain with fewer new labels: it could learn nothing."""
+    office_hours: OfficeHours | None = None
+    """Train only then; at any time if absent."""
+
+    @property
+    def label_quota(self) -> int | None:
+        """The largest number of new labels that a condition waits for."""
+        return max(
+            (leaf.new_labels for leaf in self.when.leaves() if leaf.new_labels), default=None
+        )
 
 
 class Pool(Strict):
@@ -351,6 +613,8 @@ class Config(Strict):
     """What is trained."""
     drift: Drift = Drift()
     """When a column has drifted."""
+    performance: Performance = Performance()
+    """How good the model is."""
     trigger: Trigger = Trigger()
     """When to train."""
     pool: Pool = Pool()
@@ -375,6 +639,12 @@ class Config(Strict):
         unknown = sorted(set(self.model.features or []) - set(self.columns.features))
         if unknown:
             raise ValueError(f"model.features names undeclared columns: {', '.join(unknown)}")
+        paired = {c for pair in self.performance.segment_pairs for c in pair}
+        apart = sorted(paired - set(self.columns.segments))
+        if apart:
+            raise ValueError(
+                f"performance.segment_pairs names columns that are no segments: {', '.join(apart)}"
+            )
         regression = {"mae", "rmse", "r2"}
         if self.gate.metric and (self.gate.metric in regression) != (
             self.label.kind == "regression"

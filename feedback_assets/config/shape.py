@@ -28,8 +28,8 @@ def type_at(path: Path) -> Any:
 def names_at(path: Path) -> list[str]:
     """Return the field names that are allowed inside `path`; none where any are.
 
-    >>> names_at(("kpi",))
-    ['name', 'description']
+    >>> names_at(("source",))
+    ['predictions', 'feedback']
     """
     here = type_at(path)
     return list(here.model_fields) if _is_model(here) else []

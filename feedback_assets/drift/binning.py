@@ -74,12 +74,25 @@ def tally(
         groups: [rows] group number of each row, 0 to n_groups - 1; all 0 if absent.
         n_groups: Number of groups.
     """
+    cells, numbers = cells_of(values, bins)
+    return added(cells, numbers, bins, groups, n_groups)
+
+
+def cells_of(values: Any, bins: ColumnBins) -> tuple[npt.NDArray[np.int64], Floats | None]:
+    """The cell of each value, and the number that counts towards the cell's sum (None: none)."""
     if bins.kind == "categorical":
-        cells, numbers = _category_cells(values, bins), None
-    elif bins.kind == "text":
-        cells, numbers = _text_cells(values, bins)
-    else:
-        cells, numbers = _number_cells(values, bins)
+        return _category_cells(values, bins), None
+    return (_text_cells if bins.kind == "text" else _number_cells)(values, bins)
+
+
+def added(
+    cells: npt.NDArray[np.int64],
+    numbers: Floats | None,
+    bins: ColumnBins,
+    groups: npt.ArrayLike | None = None,
+    n_groups: int = 1,
+) -> Tally:
+    """What `cells_of` found, added up by group."""
     if groups is not None:
         cells = cells + np.asarray(groups, np.int64) * bins.size
     length = n_groups * bins.size
@@ -89,8 +102,8 @@ def tally(
     shape = (n_groups, bins.size)
     sums = np.zeros(shape)
     if numbers is not None:
-        added = np.bincount(cells, weights=numbers, minlength=length)
-        sums = added.reshape(shape).astype(np.float64, copy=False)
+        totals = np.bincount(cells, weights=numbers, minlength=length)
+        sums = totals.reshape(shape).astype(np.float64, copy=False)
     return Tally(counts.reshape(shape).astype(np.int64, copy=False), sums)
 
 
@@ -106,22 +119,6 @@ def count_categories(counted: Mapping[Any, int], bins: ColumnBins) -> Counts:
     cells = np.zeros(bins.size, np.int64)
     for value, n in counted.items():
         cells[bins.index.get(raw.text(value), bins.unknown)] += n
-    return cells
-
-
-def reference_counts(counted: Mapping[Any, int], bins: ColumnBins) -> Counts:
-    """The reference's own categories, each row judged by the rest: int64 [cells].
-
-    A category that occurs once would be unseen without that very row; counting those rows as
-    unseen gives the share of unseen categories to expect on a new day (Good 1953, Biometrika
-    40: the probability of the unseen is the number of singletons over the sample size).
-    """
-    cells = count_categories(counted, bins)
-    if not bins.open_ended:
-        known = (raw.text(v) for v, n in counted.items() if n == 1)
-        singletons = sum(v is not None and v in bins.index for v in known)
-        cells[len(bins.categories)] -= singletons
-        cells[len(bins.categories) + 1] += singletons
     return cells
 
 

@@ -1,31 +1,32 @@
-"""The verdict on one column."""
+"""The verdict on one column of one slice, and the figures that are shown with it."""
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
 
-from feedback_assets.config.schema import Drift
 from feedback_assets.drift import words
 from feedback_assets.drift.binning import Tally
-from feedback_assets.drift.bins import NOT_FINITE, UNSEEN, Counts, Floats
+from feedback_assets.drift.bins import NOT_FINITE, UNSEEN, ColumnBins, Counts, Floats, short
 from feedback_assets.drift.materiality import (
-    Evidence,
-    epsilon_of,
-    presence_evidence,
-    sd_of,
-    value_evidence,
+    presence_difference,
+    value_difference,
 )
-from feedback_assets.drift.profile import ReferenceColumn, Role
+from feedback_assets.drift.profile import ReferenceColumn, Role, SliceKey
 from feedback_assets.drift.statistics import (
+    chi2_statistic,
+    g_statistic,
     gather,
+    hellinger,
     js_distance,
     ks,
     null_share,
     outside_share,
     psi,
     psi_cells,
+    shares,
     wasserstein_normed,
 )
 
@@ -34,16 +35,22 @@ ColumnStatus = Literal["stable", "immaterial", "drift", "insufficient", "broken"
 
 @dataclass(frozen=True)
 class ColumnStatistics:
-    """Figures of one column; NaN where one cannot be known. They are shown, they never decide."""
+    """Figures of the judged day; NaN where one cannot be known. They are shown, never decide."""
 
     psi: float
     """On tenths of the reference or its 20 largest categories, with null and outside."""
     ks: float
     """Over the ordered value cells; NaN for categories."""
     js: float
-    """On the cells of the PSI, base 2."""
+    """Jensen-Shannon distance on the cells of the PSI, base 2."""
+    hellinger: float
+    """On the cells of the PSI."""
     wasserstein: float
     """In standard deviations of the reference; NaN for categories."""
+    g: float
+    """Log-likelihood ratio of homogeneity on the cells of the PSI."""
+    chi2: float
+    """Pearson's chi-square of homogeneity on the cells of the PSI."""
     null_share: float
     """Of all rows; null or not a finite number."""
     null_share_ref: float
@@ -56,31 +63,51 @@ class ColumnStatistics:
 
 @dataclass(frozen=True)
 class ColumnVerdict:
-    """What is claimed of one column."""
+    """What is claimed of one column, in all rows or in one slice of them."""
 
     name: str
     role: Role
     kind: str
+    slice: SliceKey
+    """Segment and value; two empty texts for all rows."""
     status: ColumnStatus
     change: str
-    """What moved most, in words with numbers."""
+    """What moved most, in words with numbers; why nothing is claimed; empty if stable."""
     statistics: ColumnStatistics
-    g: float
-    """Log-likelihood ratio of homogeneity, values and presence together."""
-    p_value: float
-    """Of the divergence being within the margin, before correction; 1 if not tested."""
-    p_changed: float
-    """Of nothing having changed at all, before correction; 1 if not tested."""
+    evidence: float
+    """ln e of "a change beyond the margin has happened"; NaN if nothing is claimed."""
+    evidence_changed: float
+    """ln e of "a change of any size has happened"; NaN if nothing is claimed."""
+    since: str | None
+    """Partition since about when, if something changed."""
+    before: bool
+    """Whether `since` is only as far as was looked back."""
+    weight: float
+    """How much the column's drift counts in the policy."""
+    impact: float
+    """Change of the loss per row that the column's move predicts; NaN if not known."""
     size_sd: float
     """The divergence as a shift of a normal distribution, in standard deviations."""
     margin_sd: float
     """How large that may be without mattering: the configured margin or the learned one."""
     rows: int
+    """Rows of the judged day."""
     rows_ref: int
     counts: tuple[int, ...]
-    """Current rows by cell of the reference's bins; days merge by addition."""
+    """The judged day's rows by cell of the reference's bins; days merge by addition."""
     ignored: bool = False
     """Shown, but never decides."""
+
+    @property
+    def label(self) -> str:
+        """The column's name, and where."""
+        return self.name if self.slice == ("", "") else f"{self.name} where {self.where}"
+
+    @property
+    def where(self) -> str:
+        """The slice in words: "origin = EWR"; empty for all rows."""
+        segment, value = self.slice
+        return f"{segment} = {short(value)}" if segment else ""
 
     @property
     def size(self) -> str:
@@ -92,96 +119,140 @@ class ColumnVerdict:
         """Why the status is what it is, in plain words with numbers."""
         if self.status == "stable":
             return "no change beyond chance"
-        if self.status == "drift":
-            return f"{self.change} (psi {self.statistics.psi:.2f}, p {words.p(self.p_value)})"
         if self.status == "immaterial":
-            return f"{self.change}: {self.size}"
+            return f"change immaterial: {self.change}, {self.size}"
+        if self.status == "drift":
+            since = f" since about {self.since}" if self.since else ""
+            since += " or before" if self.since and self.before else ""
+            told = f"{self.change}; e = {words.e_value(self.evidence)}"
+            return f"material change{since} ({told})"
         return self.change
 
 
-def column_verdict(
-    reference: ReferenceColumn, current: Tally, drift: Drift, columns: int = 1
-) -> ColumnVerdict:
-    """Verdict on one column.
+def statistics_of(
+    bins: ColumnBins, coarse: Counts, ref: Tally, cur: Tally
+) -> list[ColumnStatistics]:
+    """The figures of several groups (days, slices) of one column.
 
-    The values and having a value at all are tested apart, so that a margin learned from values
-    that swing from day to day does not hide nulls; the smaller p-value is doubled.
+    Args:
+        bins: The column's cells.
+        coarse: [cells] the coarse cell of each cell, as `psi_cells` gives it.
+        ref: What each group is compared with: as many groups.
+        cur: The groups.
+    """
+    n, a, b = bins.values, gather(ref.counts, coarse), gather(cur.counts, coarse)
+    outside, nan = outside_share(cur.counts, bins), np.full(len(cur.counts), np.nan)
+    moved = nan
+    if bins.ordered:
+        sides = (ref.counts, ref.sums, cur.counts, cur.sums)
+        with np.errstate(all="ignore"):
+            moved = wasserstein_normed(*(side[:, :n] for side in sides))
+    found: Mapping[str, Floats] = {
+        "psi": psi(a, b),
+        "ks": ks(ref.counts[:, :n], cur.counts[:, :n]) if bins.ordered else nan,
+        "js": js_distance(a, b),
+        "hellinger": hellinger(a, b),
+        "wasserstein": moved,
+        "g": g_statistic(a, b),
+        "chi2": chi2_statistic(a, b),
+        "null_share": null_share(cur.counts, bins),
+        "null_share_ref": null_share(ref.counts, bins),
+        "unseen_share": nan if bins.ordered else outside,
+        "out_of_range_share": outside if bins.ordered else nan,
+    }
+    names = [f.name for f in fields(ColumnStatistics)]
+    rows = np.stack([found[name] for name in names], axis=1).tolist()
+    return [ColumnStatistics(*row) for row in rows]
+
+
+def coarse_cells(reference: ReferenceColumn) -> Counts:
+    """The coarse cells of a column: int64 [cells], values first."""
+    return psi_cells(reference.counts, reference.bins)
+
+
+def sizes(
+    bins: ColumnBins, coarse: Counts, ref: Counts, cur: Counts, margins: Floats
+) -> tuple[Floats, Floats, Counts]:
+    """Size and margin in standard deviations, and which part is further beyond its margin.
+
+    Args:
+        bins: The column's cells.
+        coarse: [cells] the coarse cell of each cell.
+        ref: [groups, cells] what each group is compared with.
+        cur: [groups, cells].
+        margins: [groups, 2] of the values and of the presence, nats.
+
+    Returns:
+        [groups] each; the part is 0 for the values, 1 for the presence, 2 for both.
+    """
+    parts = [
+        value_difference(ref, cur, bins, cells=coarse),
+        presence_difference(ref, cur, bins),
+    ]
+    found = np.stack([part.divergence for part in parts], axis=1)
+    weight = np.stack([np.where(part.degrees > 0, part.n_eff, 0.0) for part in parts], axis=1)
+    beyond = np.where(weight > 0, weight * (found - margins), -np.inf)
+    worst = np.argmax(beyond, axis=1)
+    at = (np.arange(len(worst)), worst)
+    size, margin = (np.sqrt(2 * np.maximum(side[at], 0.0)) for side in (found, margins))
+    return size, margin, np.where((beyond > 0).all(axis=1), 2, worst)
+
+
+def change_of(reference: ReferenceColumn, counts: Counts, sums: Floats, part: int) -> str:
+    """What moved, in words: the values (part 0), the presence (1), or both (2)."""
+    told = [
+        words.value_change(reference, counts, sums),
+        words.presence_change(reference, counts),
+    ]
+    return ", ".join(told) if part == 2 else told[part]
+
+
+def impact_of(whole: ReferenceColumn, ref: Counts, cur: Counts) -> Floats:
+    """Change of the mean expected loss that these groups' mix of cells predicts: [groups].
+
+    The mean expected loss of a cell is that of the reference's rows in it; a cell without any
+    (unseen, out of range) is taken as the average row. What the move does to rows within a cell,
+    or through other columns that moved along, is not in it.
+
+    Args:
+        whole: The column in the reference of all rows: what a cell costs.
+        ref: [groups, cells] what each group is compared with.
+        cur: [groups, cells].
+    """
+    if whole.losses is None or whole.loss_rows is None or not whole.loss_rows.any():
+        return np.full(len(cur), np.nan)
+    average = whole.losses.sum() / whole.loss_rows.sum()
+    known = whole.loss_rows > 0
+    cost = np.where(known, whole.losses / np.maximum(whole.loss_rows, 1), average)
+    return (shares(cur) - shares(ref)) @ cost
+
+
+def fault(reference: ReferenceColumn, counts: Counts, chance: float) -> str:
+    """What is broken: no values, or one and the same, where the reference's days never were so.
 
     Args:
         reference: The column in the reference.
-        current: Its current values, counted with the reference's bins; groups are added up.
-        drift: The policy.
-        columns: Columns judged together: each then gets its share of `drift.alpha`.
-
-    Raises:
-        ValueError: `current` was counted with other bins.
+        counts: [cells] of the judged day.
+        chance: How likely such a day may be at most before it is called broken.
     """
-    whole = current.total()
-    counts, sums, bins = whole.counts[0], whole.sums[0], reference.bins
-    if len(counts) != bins.size:
-        raise ValueError(
-            f"column {reference.name!r} was counted into {len(counts)} cells, the reference has "
-            f"{bins.size}: count it with the reference's bins"
-        )
-    evidence = [f(reference.counts, counts, bins) for f in (value_evidence, presence_evidence)]
-    learned = [reference.margin, reference.presence_margin] if drift.learn_margin else [0.0, 0.0]
-    epsilons = [max(epsilon_of(drift.margin_sd), eps) for eps in learned]
-    excess = [_excess(e, eps) for e, eps in zip(evidence, epsilons, strict=True)]
-    worst = int(np.argmax(excess))
-    verdict = ColumnVerdict(
-        name=reference.name,
-        role=reference.role,
-        kind=bins.kind,
-        status="stable",
-        change=_change(reference, counts, sums, [e > 0 for e in excess], worst),
-        statistics=_statistics(reference, counts, sums),
-        g=float(sum(e.g for e in evidence)),
-        p_value=_either(evidence, epsilons),
-        p_changed=_either(evidence, [0.0, 0.0]),
-        size_sd=sd_of(evidence[worst].divergence),
-        margin_sd=sd_of(epsilons[worst]),
-        rows=int(counts.sum()),
-        rows_ref=reference.rows,
-        counts=tuple(counts.tolist()),
-        ignored=reference.name in drift.ignore,
-    )
-    return _judged(verdict, reference, counts, drift, drift.alpha / max(columns, 1))
-
-
-def _judged(
-    verdict: ColumnVerdict, reference: ReferenceColumn, counts: Counts, drift: Drift, alpha: float
-) -> ColumnVerdict:
-    if min(verdict.rows, verdict.rows_ref) < drift.min_rows:
-        few = (
-            f"{verdict.rows:,} rows, {verdict.rows_ref:,} in the reference: nothing is claimed "
-            f"below {drift.min_rows:,}"
-        )
-        return replace(verdict, status="insufficient", change=few, p_value=1.0, p_changed=1.0)
-    fault = _fault(reference, counts, alpha)
-    if fault:
-        return replace(verdict, status="broken", change=fault)
-    if verdict.p_value <= alpha:
-        return replace(verdict, status="drift")
-    return replace(verdict, status="immaterial" if verdict.p_changed <= alpha else "stable")
-
-
-def _fault(reference: ReferenceColumn, counts: Counts, alpha: float) -> str:
-    """What is broken: no values, or one and the same, where the reference's days never were so."""
     bins, n, rows = reference.bins, reference.bins.values, int(counts.sum())
     fewest = reference.fewest_cells
     occupied = int(np.count_nonzero(counts[:n]))
     had_values = bool(reference.counts[:n].any())
     if occupied == 0:
         cell = n + int(np.argmax(counts[n:]))
-        if not had_values or fewest == 0 or not _surprising(reference, counts, rows, alpha):
+        if not had_values or fewest == 0 or not _surprising(reference, counts, rows, chance):
             return ""
         return f"all {rows:,} rows are {bins.label(cell)}"
     if _mostly_unreadable(reference, counts):
         return f"{words.share(counts[n + 1] / rows)} of the rows are {NOT_FINITE}"
     varied = np.count_nonzero(reference.counts[:n]) > 1 and (fewest is None or fewest > 1)
-    if occupied > 1 or not varied or not _surprising(reference, counts, rows, alpha):
+    if occupied > 1 or not varied or not _surprising(reference, counts, rows, chance):
         return ""
-    cell = int(np.argmax(counts[:n]))
+    return _constant(bins, int(np.argmax(counts[:n])))
+
+
+def _constant(bins: ColumnBins, cell: int) -> str:
     if bins.ordered and cell in bins.outside:
         return ""
     if cell in bins.outside:
@@ -197,52 +268,8 @@ def _mostly_unreadable(reference: ReferenceColumn, counts: Counts) -> bool:
     return bool(counts[cell] * 2 > counts.sum() and reference.counts[cell] * 2 <= reference.rows)
 
 
-def _surprising(reference: ReferenceColumn, counts: Counts, rows: int, alpha: float) -> bool:
-    """Whether so many rows in these cells alone had at most the chance `alpha`."""
+def _surprising(reference: ReferenceColumn, counts: Counts, rows: int, chance: float) -> bool:
+    """Whether so many rows in these cells alone had at most the chance given."""
     inside = reference.counts[counts > 0].sum()
-    chance = (inside + 0.5) / (reference.rows + 1)
-    return bool(rows * math.log(chance) <= math.log(alpha))
-
-
-def _excess(evidence: Evidence, epsilon: float) -> float:
-    if not evidence.degrees:
-        return -math.inf
-    return evidence.n_eff * (evidence.divergence - epsilon)
-
-
-def _either(evidence: list[Evidence], epsilons: list[float]) -> float:
-    """Bonferroni over the parts that can be compared."""
-    tested = [e.p_value(eps) for e, eps in zip(evidence, epsilons, strict=True) if e.degrees]
-    return min(1.0, len(tested) * min(tested)) if tested else 1.0
-
-
-def _change(
-    reference: ReferenceColumn, counts: Counts, sums: Floats, beyond: list[bool], worst: int
-) -> str:
-    told = [
-        words.value_change(reference, counts, sums),
-        words.presence_change(reference, counts),
-    ]
-    both = all(beyond)
-    return ", ".join(told) if both else told[worst]
-
-
-def _statistics(reference: ReferenceColumn, counts: Counts, sums: Floats) -> ColumnStatistics:
-    bins, n, ref = reference.bins, reference.bins.values, reference.counts
-    cells = psi_cells(ref, bins)
-    coarse_ref, coarse = gather(ref, cells), gather(counts, cells)
-    outside, nan = outside_share(counts, bins), math.nan
-    return ColumnStatistics(
-        psi=psi(coarse_ref, coarse),
-        ks=ks(ref[:n], counts[:n]) if bins.ordered else nan,
-        js=js_distance(coarse_ref, coarse),
-        wasserstein=(
-            wasserstein_normed(ref[:n], reference.sums[:n], counts[:n], sums[:n])
-            if bins.ordered
-            else nan
-        ),
-        null_share=null_share(counts, bins),
-        null_share_ref=null_share(ref, bins),
-        unseen_share=nan if bins.ordered else outside,
-        out_of_range_share=outside if bins.ordered else nan,
-    )
+    likely = (inside + 0.5) / (reference.rows + 1)
+    return bool(rows * math.log(likely) <= math.log(chance))

@@ -1,11 +1,9 @@
-"""Is a difference real, and is it large enough to matter?
+"""How large is a difference, and how large is one that a clean day shows anyway?
 
-The null hypothesis is not "nothing changed", which is never true of real traffic and which enough
-rows always refute, but "the divergence of the current from the reference is at most epsilon".
-With G the log-likelihood ratio of homogeneity on coarse cells and n_eff = n m / (n + m), a
-divergence epsilon (Kullback-Leibler, nats) puts G near a noncentral chi-square with noncentrality
-2 n_eff epsilon (Wilks 1938; Wald 1943 for the local alternatives), so the p-value is its upper
-tail there, the least favourable point of the null.
+Sizes are Kullback-Leibler divergences in nats, told as the shift of a normal distribution of the
+same divergence. They are estimated from the log-likelihood ratio G of homogeneity on coarse cells:
+G is near a noncentral chi-square with noncentrality 2 n_eff divergence, n_eff = n m / (n + m)
+(Wilks 1938; Wald 1943), so (G - degrees) / (2 n_eff) is free of the sample's noise.
 """
 
 import math
@@ -14,42 +12,34 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from feedback_assets.drift.bins import ColumnBins, Counts
-from feedback_assets.drift.statistics import g_statistic, gather
+from feedback_assets.drift.bins import ColumnBins, Counts, Floats
+from feedback_assets.drift.statistics import g_statistic, gather, psi_cells
 
-COARSE = 10
-"""Cells of an ordered column in the test: more cells spread the evidence of a shift thin."""
 EXPECTED = 5.0
 """Rows that a cell must expect in the smaller sample for G to be near chi-square (Cochran 1954)."""
-EXPECTED_OUTSIDE = 1.0
-"""The same for the cells outside the reference (Cochran lets a fifth of the cells go so low)."""
-EXACT_UP_TO = 1e5
-"""Noncentrality up to which the tail is computed exactly; beyond, it takes milliseconds."""
 MIN_DAYS = 5
 """Days of the reference from which a margin is learned."""
+SURE = 0.999
+"""How sure it must be that the reference's days differ at all before a margin is learned."""
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What the counts say about one part of a column."""
+class Difference:
+    """What counts say about one part of a column, for each of several groups."""
 
-    g: float
-    """Log-likelihood ratio of homogeneity."""
-    degrees: int
-    """Degrees of freedom; 0 if there is nothing to compare."""
-    n_eff: float
-    """n m / (n + m), rows."""
+    g: Floats
+    """[groups] log-likelihood ratio of homogeneity."""
+    degrees: npt.NDArray[np.int64]
+    """[groups] degrees of freedom; 0 if there is nothing to compare."""
+    n_eff: Floats
+    """[groups] n m / (n + m), rows."""
 
     @property
-    def divergence(self) -> float:
-        """Unbiased estimate of the divergence in nats; may be a little below 0."""
-        return (self.g - self.degrees) / (2 * self.n_eff) if self.degrees else 0.0
-
-    def p_value(self, epsilon: float = 0.0) -> float:
-        """Probability of so large a G when the divergence is at most `epsilon` nats."""
-        if not self.degrees:
-            return 1.0
-        return noncentral_tail(self.g, self.degrees, 2 * self.n_eff * epsilon)
+    def divergence(self) -> Floats:
+        """[groups] unbiased estimate of the divergence in nats; may be a little below 0."""
+        known = self.degrees > 0
+        rows = np.where(known, self.n_eff, 1.0)
+        return np.where(known, (self.g - self.degrees) / (2 * rows), 0.0)
 
 
 def epsilon_of(sd: float) -> float:
@@ -62,62 +52,50 @@ def sd_of(epsilon: float) -> float:
     return math.sqrt(2 * max(epsilon, 0.0))
 
 
-def noncentral_tail(x: float, degrees: int, noncentrality: float) -> float:
-    """Upper tail of the noncentral chi-square, finite for any arguments.
+def value_difference(
+    ref: Counts,
+    cur: Counts,
+    bins: ColumnBins,
+    rows: float | None = None,
+    cells: Counts | None = None,
+) -> Difference:
+    """The difference of the values alone, among the rows that have one.
 
-    Where the exact routine gives up (far tails) or gets slow, Sankaran's (1963, Biometrika 50)
-    normal approximation stands in.
-    """
-    from scipy.special import chdtrc, ndtr
-    from scipy.stats import ncx2
-
-    if noncentrality <= 0:
-        return float(chdtrc(degrees, x))
-    if noncentrality <= EXACT_UP_TO:
-        try:
-            with np.errstate(all="ignore"):
-                exact = float(ncx2.sf(x, degrees, noncentrality))
-        except OverflowError:
-            exact = math.nan
-        if 0 < exact <= 1:
-            return exact
-    both, twice = degrees + noncentrality, degrees + 2 * noncentrality
-    h = 1 - 2 * both * (degrees + 3 * noncentrality) / (3 * twice**2)
-    p, m = twice / both**2, (h - 1) * (1 - 3 * h)
-    centre = 1 + h * p * (h - 1 - 0.5 * (2 - h) * m * p)
-    width = h * math.sqrt(2 * p) * (1 + 0.5 * m * p)
-    return float(ndtr((centre - (x / both) ** h) / width))
-
-
-def value_evidence(ref: Counts, cur: Counts, bins: ColumnBins) -> Evidence:
-    """Evidence on the values alone, among the rows that have one.
+    Cells are the reference's tenths or largest categories; what lies outside stays apart.
 
     Args:
-        ref: [cells] of the reference.
-        cur: [cells] of the current data.
+        ref: [cells] or [groups, cells] of the reference.
+        cur: [groups, cells] of the current data.
+        bins: Their cells.
+        rows: Rows of a usual group: cells are joined until such a group expects enough in each.
+        cells: [cells] coarse cell of each, if already known.
+    """
+    n = bins.values
+    ref, cur = np.atleast_2d(ref)[:, :n], np.atleast_2d(cur)[:, :n]
+    cells = _value_cells(ref.sum(axis=0), bins) if cells is None else cells[:n]
+    if rows is not None:
+        cells = _joined(cells, ref.sum(axis=0), bins, rows)
+    return _difference(gather(ref, cells), gather(cur, cells))
+
+
+def presence_difference(ref: Counts, cur: Counts, bins: ColumnBins) -> Difference:
+    """The difference in how many rows have a value at all, and in which way the others have none.
+
+    Args:
+        ref: [cells] or [groups, cells] of the reference.
+        cur: [groups, cells] of the current data.
         bins: Their cells.
     """
-    ref, cur = ref[: bins.values], cur[: bins.values]
-    expected = _expected(ref, cur)
-    if bins.ordered:
-        return _evidence(ref, cur, _neighbours(expected))
-    return _evidence(ref, cur, _by_size(expected, bins))
+    cells = presence_cells(bins)
+    return _difference(gather(np.atleast_2d(ref), cells), gather(np.atleast_2d(cur), cells))
 
 
-def presence_evidence(ref: Counts, cur: Counts, bins: ColumnBins) -> Evidence:
-    """Evidence on how many rows have a value at all, and in which way the others have none."""
-    sides = [np.concatenate([[c[: bins.values].sum()], c[bins.values :]]) for c in (ref, cur)]
-    order = np.argsort(-(sides[0] + sides[1])[1:], kind="stable") + 1
-    order = np.concatenate([[0], order])
-    expected = _expected(sides[0], sides[1])[order]
-    cells = np.arange(len(order))
-    for i in range(len(order) - 1, 1, -1):
-        if expected[cells == i].sum() < EXPECTED_OUTSIDE:
-            cells[cells == i] = i - 1
-    return _evidence(sides[0][order], sides[1][order], cells)
+def presence_cells(bins: ColumnBins) -> npt.NDArray[np.int64]:
+    """0 for a value, a cell of its own for each way of having none: int64 [cells]."""
+    return np.maximum(np.arange(bins.size) - bins.values + 1, 0)
 
 
-def learned_margin(estimates: list[Evidence], level: float) -> float:
+def learned_margin(days: Difference, level: float) -> float:
     """What a clean day of its own may diverge from the rest of the reference, in nats.
 
     Real days are not drawn from one distribution: weekday, weather and season move them. The mean
@@ -126,75 +104,64 @@ def learned_margin(estimates: list[Evidence], level: float) -> float:
     must be (Student t with sqrt(1 + 1/days)).
 
     Args:
-        estimates: One per day, each against all the other days.
+        days: One group per day, each against all the other days.
         level: Share of clean days that the margin is to cover, 0 to 1.
 
     Returns:
-        0 for fewer than 5 days.
+        0 for fewer than 5 days, or if sampling alone explains how they differ.
     """
-    from scipy.special import gammaincinv, ndtri, stdtrit
+    from scipy.special import chdtri, gammaincinv, ndtri, stdtrit
 
-    used = [e for e in estimates if e.degrees]
-    if len(used) < MIN_DAYS:
+    used = days.degrees > 0
+    n_days = int(used.sum())
+    if n_days < MIN_DAYS:
         return 0.0
-    found = np.array([e.divergence for e in used])
-    noise = [
-        (2 * e.degrees + 8 * e.n_eff * max(e.divergence, 0.0)) / (2 * e.n_eff) ** 2 for e in used
-    ]
+    if days.g[used].sum() <= chdtri(float(days.degrees[used].sum()), 1 - SURE):
+        return 0.0
+    found, degrees, n_eff = days.divergence[used], days.degrees[used], days.n_eff[used]
+    noise = (2 * degrees + 8 * n_eff * np.maximum(found, 0.0)) / (2 * n_eff) ** 2
     centre = max(float(found.mean()), 0.0)
-    variance = float(found.var(ddof=1) - np.mean(noise))
+    variance = float(found.var(ddof=1) - noise.mean())
     if centre <= 0 or variance <= 0:
         return centre
     shape = centre**2 / variance
     top = float(gammaincinv(shape, level)) * variance / centre
-    widened = float(stdtrit(len(used) - 1, level) / ndtri(level)) * math.sqrt(1 + 1 / len(used))
+    widened = float(stdtrit(n_days - 1, level) / ndtri(level)) * math.sqrt(1 + 1 / n_days)
     return centre + max(top - centre, 0.0) * widened
 
 
-def _evidence(ref: Counts, cur: Counts, cells: npt.NDArray[np.int64]) -> Evidence:
-    n, m = float(ref.sum()), float(cur.sum())
-    if n <= 0 or m <= 0:
-        return Evidence(0.0, 0, 0.0)
-    a, b = gather(ref, cells), gather(cur, cells)
-    occupied = int(np.count_nonzero(a + b))
-    return Evidence(g_statistic(a, b), occupied - 1, n * m / (n + m))
+def _difference(ref: Floats, cur: Floats) -> Difference:
+    n, m = ref.sum(axis=1), cur.sum(axis=1)
+    both = (n > 0) & (m > 0)
+    occupied = np.count_nonzero(ref + cur, axis=1)
+    n_eff = n * m / np.maximum(n + m, 1.0)
+    g = np.where(both, g_statistic(ref, cur), 0.0)
+    return Difference(g, np.where(both, np.maximum(occupied - 1, 0), 0), n_eff)
 
 
-def _expected(ref: Counts, cur: Counts) -> npt.NDArray[np.float64]:
-    """Rows expected in the smaller sample if both came from one distribution."""
-    n, m = float(ref.sum()), float(cur.sum())
-    pooled = (ref + cur).astype(np.float64)
-    return pooled * (min(n, m) / (n + m)) if n + m > 0 else pooled
+def _value_cells(ref: Counts, bins: ColumnBins) -> npt.NDArray[np.int64]:
+    whole = np.concatenate([ref, np.zeros(bins.size - bins.values, np.int64)])
+    return psi_cells(whole, bins)[: bins.values]
 
 
-def _neighbours(expected: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Neighbouring cells joined until each group expects enough; the outermost two stay apart."""
-    last = len(expected) - 1
-    low = int(expected[0] >= EXPECTED_OUTSIDE)
-    high = last if expected[last] >= EXPECTED_OUTSIDE else last + 1
-    tenth = expected[low:high].sum() / COARSE
-    cells, group, held, seen, mark = np.zeros(last + 1, np.int64), low, 0.0, 0.0, tenth
-    for i in range(low, high):
-        cells[i] = group
-        held += expected[i]
-        seen += expected[i]
-        if held >= EXPECTED and seen >= mark * (1 - 1e-9):
-            group, held = group + 1, 0.0
-            mark = tenth * (seen // (tenth * (1 - 1e-9)) + 1)
-    if held and group > low:
-        cells[low:high][cells[low:high] == group] = group - 1
-    cells[high:] = group + 1
-    return np.unique(cells, return_inverse=True)[1]
-
-
-def _by_size(expected: npt.NDArray[np.float64], bins: ColumnBins) -> npt.NDArray[np.int64]:
-    """Categories that expect enough stand alone, the rest together."""
-    alone = expected >= EXPECTED
-    alone[bins.outside[0]] = expected[bins.outside[0]] >= EXPECTED_OUTSIDE
-    rest = ~alone
-    if 0 < expected[rest].sum() < EXPECTED and alone.any():
-        smallest = np.flatnonzero(alone)[np.argmin(expected[alone])]
-        rest[smallest] = True
-    cells = np.zeros(len(expected), np.int64)
-    cells[~rest] = np.arange(1, int((~rest).sum()) + 1)
-    return cells
+def _joined(
+    cells: npt.NDArray[np.int64], ref: Counts, bins: ColumnBins, rows: float
+) -> npt.NDArray[np.int64]:
+    """Coarse cells that expect enough of `rows` rows: neighbours, or the rarest categories."""
+    inner = np.ones(bins.values, np.bool_)
+    inner[list(bins.outside)] = False
+    mass = np.bincount(cells[inner], weights=ref[inner]).astype(np.float64)
+    expected = mass * (rows / max(float(ref.sum()), 1.0))
+    order = np.arange(len(mass)) if bins.ordered else np.argsort(-expected, kind="stable")
+    group = np.zeros(len(mass), np.int64)
+    number, held = 0, 0.0
+    for k in order:
+        group[k] = number
+        held += expected[k]
+        if held >= EXPECTED:
+            number, held = number + 1, 0.0
+    group = np.minimum(group, max(number - 1, 0))
+    joined = np.zeros(bins.values, np.int64)
+    joined[inner] = group[cells[inner]]
+    joined[list(bins.outside)] = np.arange(len(bins.outside)) + max(number, 1)
+    return joined

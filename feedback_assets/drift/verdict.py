@@ -1,32 +1,28 @@
-"""One verdict per column, and one for the day.
+"""One verdict per column and slice, and one for the day, from counts alone.
 
-Over all columns of a day together the chance of any false alarm is at most `drift.alpha`
-(Holm 1979, Scand. J. Statist. 6, valid under any dependence between the columns); a difference
-must be material, not only certain (see `materiality`); a broken column is set apart, because
-training on it is no remedy.
+Each column has an e-process against "no material change" and one against "no change" (see
+`eprocess`); over all columns and slices of a day e-BH keeps the share of false alarms among the
+alarms at `drift.alpha`, however often one looks. A broken column is set apart, because training
+on it is no remedy.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 
 from feedback_assets.config.schema import Drift
-from feedback_assets.drift import words
+from feedback_assets.drift.bench import Bench
+from feedback_assets.drift.bets import RECENT
 from feedback_assets.drift.binning import Tally
-from feedback_assets.drift.column import (
-    ColumnStatistics,
-    ColumnStatus,
-    ColumnVerdict,
-    column_verdict,
-)
-from feedback_assets.drift.profile import ReferenceProfile
+from feedback_assets.drift.column import ColumnStatistics, ColumnStatus, ColumnVerdict
+from feedback_assets.drift.family import hypotheses
+from feedback_assets.drift.profile import WHOLE, ReferenceProfile, SliceKey
 
 __all__ = [
     "ColumnStatistics", "ColumnStatus", "ColumnVerdict", "DayStatus", "DayVerdict",
-    "column_verdict", "day_verdict", "holm",
+    "judge", "judge_once",
 ]  # fmt: skip
 
 DayStatus = Literal["stable", "drift", "broken", "insufficient"]
@@ -39,23 +35,38 @@ class DayVerdict:
     """What is claimed of one day (or whatever the partition is)."""
 
     columns: tuple[ColumnVerdict, ...]
+    """Each column in all rows."""
     rows: int
     """Rows of the day."""
+    slices: tuple[ColumnVerdict, ...] = ()
+    """Each column in each slice."""
+    note: str = ""
+    """Why nothing was judged, if so."""
 
     @property
     def judged(self) -> tuple[ColumnVerdict, ...]:
-        """Columns that count."""
+        """Columns in all rows that count."""
         return tuple(c for c in self.columns if not c.ignored)
 
     @property
     def drifted(self) -> tuple[ColumnVerdict, ...]:
-        """Columns that drifted and count, most certain and largest first."""
+        """What drifted and counts, in all rows first, then most certain and largest first."""
         return self._of("drift")
 
     @property
     def broken(self) -> tuple[ColumnVerdict, ...]:
-        """Columns that broke and count."""
+        """What broke and counts."""
         return self._of("broken")
+
+    @property
+    def drifted_columns(self) -> tuple[str, ...]:
+        """Names of the columns that drifted anywhere, each once."""
+        return tuple(dict.fromkeys(c.name for c in self.drifted))
+
+    @property
+    def drift_weight(self) -> float:
+        """Sum of the weights of the columns that drifted."""
+        return float(sum({c.name: c.weight for c in self.drifted}.values()))
 
     @property
     def status(self) -> DayStatus:
@@ -70,73 +81,106 @@ class DayVerdict:
     @property
     def reason(self) -> str:
         """Why, in plain words with numbers."""
-        told = [_told(f, len(self.judged), s) for f, s in self._faults() if f]
+        told = []
+        for found, what in ((self.drifted, "drifted"), (self.broken, "broken")):
+            whole = [c for c in found if c.slice == WHOLE]
+            parts = [c for c in found if c.slice != WHOLE]
+            if whole:
+                told.append(f"{len(whole)} of {len(self.judged)} columns {what}: {_named(whole)}")
+            if parts:
+                slices = "slice" if len(parts) == 1 else "slices"
+                told.append(f"{len(parts)} {slices} {what}: {_named(parts)}")
         if told:
             return "; ".join(told)
         if self.status == "insufficient":
-            return self.judged[0].change if self.judged else "no column was judged"
-        nearest = min(self.judged, key=lambda c: (c.p_value, -c.size_sd, c.name))
+            return self.note or (self.judged[0].change if self.judged else "no column was judged")
+        known = [c for c in self.judged if c.status != "insufficient"]
+        nearest = max(known, key=lambda c: (c.evidence, c.size_sd, c.name))
         return (
             f"none of {len(self.judged)} columns drifted in {self.rows:,} rows; nearest is "
-            f"{nearest.name} (psi {nearest.statistics.psi:.2f}, {nearest.size}, "
-            f"p {words.p(nearest.p_value)})"
+            f"{nearest.name} (psi {nearest.statistics.psi:.2f}, {nearest.size})"
         )
 
-    def _faults(self) -> list[tuple[tuple[ColumnVerdict, ...], str]]:
-        return [(self.drifted, "drifted"), (self.broken, "broken")]
-
     def _of(self, status: ColumnStatus) -> tuple[ColumnVerdict, ...]:
-        found = [c for c in self.judged if c.status == status]
-        return tuple(sorted(found, key=lambda c: (c.p_value, -c.size_sd, c.name)))
+        found = [c for c in (*self.columns, *self.slices) if c.status == status and not c.ignored]
+        return tuple(sorted(found, key=_rank))
 
 
-def day_verdict(
-    profile: ReferenceProfile, current: Mapping[str, Tally], drift: Drift
-) -> DayVerdict:
-    """Verdict on every column of the profile that was counted, and on the day.
+def judge(
+    profile: ReferenceProfile,
+    stretch: Mapping[SliceKey, Mapping[str, Tally]],
+    days: Sequence[str],
+    drift: Drift,
+    wanted: Sequence[int],
+    matured: Mapping[str, Container[int]] | None = None,
+) -> dict[str, DayVerdict]:
+    """Verdicts on some days of a stretch, each from the days up to it.
 
-    Columns of `drift.ignore` are judged alone and shown; they neither decide nor cost the others
-    power.
+    The verdict of a position uses no group after it, and none that is `drift.window_days` or more
+    before it: older groups may be left at 0. It is the same whichever other days are asked for.
 
     Args:
         profile: The reference.
-        current: Column → its tally, counted with the profile's bins.
+        stretch: Slice → column → its tally, counted with the profile's bins, one group a day.
+        days: Partition keys of the groups since the reference came into use, oldest first.
         drift: The policy.
+        wanted: Positions to judge.
+        matured: Column → positions whose counts may serve as evidence (labels that have all
+            come); on other days the column is shown and nothing is claimed.
+
+    Returns:
+        Partition key → verdict.
     """
-    names = [n for n in profile.columns if n in current]
-    family = max(sum(n not in drift.ignore for n in names), 1)
-    each = [column_verdict(profile.columns[n], current[n], drift, family) for n in names]
-    return DayVerdict(_stepped(each, drift.alpha), max((c.rows for c in each), default=0))
-
-
-def holm(p_values: Sequence[float], alpha: float) -> npt.NDArray[np.bool_]:
-    """Which hypotheses Holm's step-down rejects at familywise error `alpha`: bool [hypotheses].
-
-    >>> holm([0.04, 0.004, 0.02], 0.05).tolist()
-    [True, True, True]
-    """
-    p = np.asarray(p_values, np.float64)
-    order = np.argsort(p, kind="stable")
-    passed = p[order] <= alpha / np.arange(len(p), 0, -1)
-    rejected = np.zeros(len(p), np.bool_)
-    rejected[order] = np.logical_and.accumulate(passed)
-    return rejected
-
-
-def _stepped(columns: list[ColumnVerdict], alpha: float) -> tuple[ColumnVerdict, ...]:
-    """The columns that were tested and count, judged again together."""
-    tested = [c for c in columns if not c.ignored and c.status not in {"broken", "insufficient"}]
-    changed = holm([c.p_changed for c in tested], alpha)
-    material = holm([c.p_value for c in tested], alpha)
-    status: dict[str, ColumnStatus] = {
-        c.name: "drift" if much else "immaterial" if some else "stable"
-        for c, some, much in zip(tested, changed, material, strict=True)
+    positions = sorted(set(wanted))
+    ripe = {
+        name: [p for p in range(len(days)) if p in kept] for name, kept in (matured or {}).items()
     }
-    return tuple(replace(c, status=status.get(c.name, c.status)) for c in columns)
+    family = hypotheses(profile, stretch, drift, ripe)
+    if not positions:
+        return {}
+    first = positions[0] - drift.window_days + 1
+    low = max(0, first - RECENT)
+    bench = Bench(family, list(days), drift, positions, low)
+    return {days[p]: _day(bench.columns(i)) for i, p in enumerate(positions)}
 
 
-def _told(columns: Sequence[ColumnVerdict], of: int, what: str) -> str:
-    named = "; ".join(f"{c.name} {c.reason}" for c in columns[:NAMED])
+def judge_once(
+    profile: ReferenceProfile,
+    current: Mapping[SliceKey, Mapping[str, Tally]],
+    drift: Drift,
+    key: str = "",
+) -> DayVerdict:
+    """Verdict on one day alone, whatever came before: for a reference that moves along.
+
+    The e-value is that of the day's rows; what a small reference leaves uncertain is allowed for.
+
+    Args:
+        profile: The reference, as `from_tallies` makes it of other days.
+        current: Slice → column → its tally; the groups are added up.
+        drift: The policy.
+        key: The day's partition.
+    """
+    summed = {
+        where: {name: tally.total() for name, tally in tallies.items()}
+        for where, tallies in current.items()
+    }
+    family = hypotheses(profile, summed, drift)
+    return _day(Bench(family, [key], drift, [0], 0, alone=True).columns(0))
+
+
+def _day(made: Sequence[ColumnVerdict]) -> DayVerdict:
+    whole = tuple(c for c in made if c.slice == WHOLE)
+    return DayVerdict(
+        whole, max((c.rows for c in whole), default=0), tuple(c for c in made if c.slice != WHOLE)
+    )
+
+
+def _named(columns: Sequence[ColumnVerdict]) -> str:
+    named = "; ".join(f"{c.label} {c.reason}" for c in columns[:NAMED])
     more = len(columns) - NAMED
-    rest = f"; and {more} more" if more > 0 else ""
-    return f"{len(columns)} of {of} columns {what}: {named}{rest}"
+    return named + (f"; and {more} more" if more > 0 else "")
+
+
+def _rank(column: ColumnVerdict) -> tuple[bool, float, float, str]:
+    evidence = float(np.nan_to_num(column.evidence))
+    return column.slice != WHOLE, -evidence, -column.size_sd, column.label

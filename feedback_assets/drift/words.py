@@ -1,5 +1,7 @@
 """What changed in a column, in one plain sentence with numbers."""
 
+import math
+
 import numpy as np
 
 from feedback_assets.drift.bins import UNSEEN, ColumnBins, Counts, Floats
@@ -18,11 +20,12 @@ def share(value: float) -> str:
     return f"{percent:.1f}%" if percent >= 0.095 else f"{percent:.1g}%"
 
 
-def p(value: float) -> str:
-    """A p-value: "0.03", "2e-12", "< 1e-300"."""
-    if value < 1e-300:
-        return "< 1e-300"
-    return f"{value:.1g}" if value < 0.01 else f"{value:.2f}"
+def e_value(log_e: float) -> str:
+    """An e-value from its logarithm: "3e+05", "40", "0.2"."""
+    if not math.isfinite(log_e):
+        return "not known"
+    value = math.exp(min(log_e, 700.0))
+    return f"{value:.0e}" if value >= 1000 else f"{value:.2g}"
 
 
 def presence_change(reference: ReferenceColumn, counts: Counts) -> str:
@@ -58,7 +61,7 @@ def _moments(reference: ReferenceColumn, counts: Counts, sums: Floats) -> str:
     shift = (new - old) / sd
     if abs(shift) >= TELLING_SHIFT:
         way = "higher" if shift > 0 else "lower"
-        return f"{what} {abs(shift):.2g} sd {way} ({old:.4g} to {new:.4g})"
+        return f"{what} {abs(shift):.2g} sd {way}, {old:.4g} to {new:.4g}"
     ratio = spread(counts, sums) / sd
     if ratio > 1 + TELLING_SHIFT or ratio < 1 - TELLING_SHIFT:
         return f"spread {ratio:.2g} times as wide"

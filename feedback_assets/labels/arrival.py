@@ -17,7 +17,7 @@ import pandas as pd
 
 from feedback_assets.config.grain import partition_end
 from feedback_assets.config.schema import Config
-from feedback_assets.sqltext import instant, number
+from feedback_assets.sqltext import ident, instant, number
 
 STEPS = 720
 _OWN_CURVE_LABELS = 50
@@ -95,7 +95,9 @@ class Maturity:
         return pd.DataFrame([[getattr(c, f) for f in fields] for c in self.cohorts], columns=fields)
 
 
-def delay_counts_sql(config: Config, relation: str, as_of: dt.datetime) -> str:
+def delay_counts_sql(
+    config: Config, relation: str, as_of: dt.datetime, segment: str | None = None
+) -> str:
     """Portable SQL that counts a feedback table's rows by cohort, label value and delay.
 
     Args:
@@ -103,11 +105,15 @@ def delay_counts_sql(config: Config, relation: str, as_of: dt.datetime) -> str:
         relation: text for FROM: the feedback table (`label_delay_days` is received label time less
             event time, in days).
         as_of: labels received later count as pending, predictions received later not at all.
+        segment: a column by whose values the counts are also split.
 
     Returns:
         A query with columns `partition_key`, `label_group` VARCHAR, `delay_step` BIGINT (null for
-        rows without an accepted label; steps of max_delay_days / 720, rounded up), `n` BIGINT.
+        rows without an accepted label; steps of max_delay_days / 720, rounded up), `n` BIGINT,
+        and with a segment `segment_value` VARCHAR.
     """
+    split = f", CAST({ident(segment)} AS STRING) AS segment_value" if segment else ""
+    by = ", segment_value" if segment else ""
     now = instant(as_of)
     known = f"label_status = 'accepted' AND label_received_time <= {now}"
     step = number(config.label.max_delay_days / STEPS)
@@ -115,16 +121,16 @@ def delay_counts_sql(config: Config, relation: str, as_of: dt.datetime) -> str:
     if config.label.kind == "regression":
         group = f"CAST(NTILE(4) OVER (PARTITION BY {known} ORDER BY label) AS STRING)"
     return f"""
-SELECT partition_key, label_group, delay_step, COUNT(*) AS n
+SELECT partition_key, label_group, delay_step{by}, COUNT(*) AS n
 FROM (
-  SELECT partition_key,
+  SELECT partition_key{split},
     CASE WHEN {known} THEN {group} END AS label_group,
     CASE WHEN {known} THEN CAST(CEIL(GREATEST(label_delay_days, 0e0) / {step}) AS BIGINT) END
       AS delay_step
   FROM {relation} AS feedback
   WHERE received_time <= {now}
 ) AS delays
-GROUP BY partition_key, label_group, delay_step
+GROUP BY partition_key, label_group, delay_step{by}
 """.strip()
 
 

@@ -5,18 +5,27 @@ for the values it gets: a decision treats NaN as "not known", never as good or b
 Definitions are those of scikit-learn; its functions are the oracle of the tests.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from feedback_assets.config.schema import Config, LabelKind, Metric
+from feedback_assets.config.schema import Config, LabelKind, Metric, ReportMetric
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]
 
-HIGHER_IS_BETTER: frozenset[Metric] = frozenset({"roc_auc", "accuracy", "f1", "r2"})
+HIGHER_IS_BETTER: frozenset[ReportMetric] = frozenset({"roc_auc", "accuracy", "f1", "r2", "value"})
+FITTING: Mapping[LabelKind, tuple[ReportMetric, ...]] = {
+    "binary": ("log_loss", "brier", "roc_auc", "accuracy", "f1", "ece"),
+    "multiclass": ("log_loss", "brier", "roc_auc", "accuracy", "f1", "ece"),
+    "regression": ("mae", "rmse", "r2", "mape", "pinball"),
+}
+"""Metrics that each kind of label has; `value` comes with a KPI that says what an answer is worth."""
+ECE_BINS = 15
+# A label nearer to zero than this share of the mean label has no meaningful relative error.
+NEAR_ZERO = 1e-3
 _EPS = float(np.finfo(np.float64).eps)
 
 
@@ -80,6 +89,62 @@ def r2(y: Floats, value: Floats) -> float:
     return 1.0 - float(np.sum((y - value) ** 2)) / spread if spread > 0 else float("nan")
 
 
+def mape(y: Floats, value: Floats) -> float:
+    """Mean of the error's share of the label; labels next to zero are left out (`relative_errors`).
+
+    >>> mape(np.array([0.0, 2.0, 4.0]), np.array([9.0, 1.0, 4.0]))
+    0.25
+    """
+    errors = relative_errors(y, value)
+    return _mean(errors[np.isfinite(errors)])
+
+
+def relative_errors(y: Floats, value: Floats) -> Floats:
+    """Absolute error as a share of the label [n]; NaN for labels next to zero, which have none.
+
+    Next to zero is below a thousandth of the mean absolute label of these rows: one such row would
+    else decide the mean.
+    """
+    size = np.abs(y)
+    fit = size > NEAR_ZERO * size.mean() if y.size else np.zeros(0, dtype=np.bool_)
+    return np.divide(np.abs(y - value), size, out=np.full(y.size, np.nan), where=fit)
+
+
+def pinball(y: Floats, value: Floats, quantile: float) -> float:
+    """Mean quantile loss, least when `value` is that quantile of the label (Koenker 1978)."""
+    return _mean(quantile_losses(y, value, quantile))
+
+
+def quantile_losses(y: Floats, value: Floats, quantile: float) -> Floats:
+    """Loss of `value[n]` as a quantile of the label: q a unit too low, 1 - q a unit too high."""
+    error = y - value
+    return np.asarray(np.maximum(quantile * error, (quantile - 1) * error), dtype=np.float64)
+
+
+def ece(y: Floats, p: Floats) -> float:
+    """Expected calibration error of 0/1 outcomes `y[n]` under `p[n]`, in 15 equal-mass bins.
+
+    The mean over the bins, by rows, of the gap between mean probability and share of positives
+    (Naeini et al. 2015; equal mass: Nguyen & O'Connor 2015). Equal probabilities share a bin, so
+    that the order of the rows does not matter; there may then be fewer bins. Few rows make it too
+    large, even of a perfect model: read it with its interval.
+
+    >>> ece(np.array([0.0, 1.0, 1.0, 1.0]), np.array([0.25, 0.25, 0.75, 0.75]))
+    0.25
+    """
+    if not y.size:
+        return float("nan")
+    order = np.argsort(p, kind="stable")
+    gaps = np.add.reduceat((y - p)[order], mass_bins(p[order]))
+    return float(np.abs(gaps).sum() / y.size)
+
+
+def mass_bins(ordered: Floats, bins: int = ECE_BINS) -> Codes:
+    """First positions of equal-mass bins of sorted values [n], equal values together."""
+    cuts = np.arange(bins) * ordered.size // bins
+    return np.unique(np.searchsorted(ordered, ordered[cuts], side="left")).astype(np.int64)
+
+
 def multiclass_log_loss(codes: Codes, p: Floats) -> float:
     """Mean negative log of the probability `p[n, K]` given to the true class `codes[n]`."""
     return _mean(_class_log_losses(codes, p))
@@ -107,6 +172,9 @@ def evaluate(
     prediction: npt.ArrayLike,
     class_scores: npt.ArrayLike | None = None,
     classes: Sequence[str] = (),
+    *,
+    quantile: float = 0.5,
+    values: npt.ArrayLike | None = None,
 ) -> dict[str, float]:
     """Every metric of a label kind, on the rows that have both a label and a finite score.
 
@@ -117,15 +185,29 @@ def evaluate(
         prediction: the answer given [n]: 0/1, class names, or numbers (unused for regression).
         class_scores: multiclass: probabilities [n, K] in the order of `classes`.
         classes: multiclass: the class names.
+        quantile: regression: what the pinball loss asks for.
+        values: what each answer was worth [n] (`performance/value.py`); no `value` if absent.
 
     Returns:
-        `rows` and, for binary, `positive_share`, `log_loss`, `brier`, `roc_auc`, `accuracy`, `f1`;
-        for multiclass the same (macro averages) less `positive_share`; for regression `mae`,
-        `rmse`, `r2`. NaN where undefined.
+        `rows` and, for binary, `positive_share`, `log_loss`, `brier`, `roc_auc`, `accuracy`, `f1`,
+        `ece`; for multiclass the same (macro averages; `ece` of the likeliest class) less
+        `positive_share`; for regression `mae`, `rmse`, `r2`, `mape`, `pinball`; and `value`, the
+        mean over the labelled rows that have one. NaN where undefined.
     """
-    if kind == "multiclass":
-        return _evaluate_multiclass(y, prediction, class_scores, classes)
-    labels, scores = floats(y), floats(score)
+    found = (
+        _evaluate_multiclass(y, prediction, class_scores, classes)
+        if kind == "multiclass"
+        else _evaluate_numbers(kind, floats(y), floats(score), prediction, quantile)
+    )
+    if values is not None:
+        worth = floats(values)
+        found["value"] = _mean(worth[np.isfinite(worth) & ~pd.isna(np.asarray(y, dtype=object))])
+    return found
+
+
+def _evaluate_numbers(
+    kind: LabelKind, labels: Floats, scores: Floats, prediction: npt.ArrayLike, quantile: float
+) -> dict[str, float]:
     known = np.isfinite(labels) & np.isfinite(scores)
     labels, scores = labels[known], scores[known]
     if kind == "regression":
@@ -134,6 +216,8 @@ def evaluate(
             "mae": mae(labels, scores),
             "rmse": rmse(labels, scores),
             "r2": r2(labels, scores),
+            "mape": mape(labels, scores),
+            "pinball": pinball(labels, scores, quantile),
         }
     answers = floats(prediction)[known]
     said = np.isfinite(answers)
@@ -145,11 +229,15 @@ def evaluate(
         "roc_auc": roc_auc(labels, scores),
         "accuracy": accuracy(labels[said], answers[said]),
         "f1": f1(labels[said], answers[said]),
+        "ece": ece(labels, scores),
     }
 
 
 def evaluate_frame(frame: pd.DataFrame, config: Config) -> dict[str, float]:
-    """`evaluate` on rows of the feedback table: those with an accepted label and a score."""
+    """`evaluate` on rows of the feedback table: those with an accepted label and a score.
+
+    A column `value`, if there, is what each answer was worth.
+    """
     accepted = frame[frame["label_status"] == "accepted"]
     classes = config.label.classes
     class_scores = None
@@ -164,6 +252,8 @@ def evaluate_frame(frame: pd.DataFrame, config: Config) -> dict[str, float]:
         accepted["prediction"],
         class_scores,
         classes,
+        quantile=config.performance.quantile,
+        values=accepted.get("value"),
     )
 
 
@@ -234,7 +324,14 @@ def _evaluate_multiclass(
         "roc_auc": macro_roc_auc(codes[scored], p[scored]),
         "accuracy": accuracy(codes[said], answers[said]),
         "f1": macro_f1(codes[said], answers[said], len(classes)),
+        "ece": ece(*likeliest(codes[scored], p[scored])),
     }
+
+
+def likeliest(codes: Codes, p: Floats) -> tuple[Floats, Floats]:
+    """Whether the likeliest class was the true one [n], and its probability [n]."""
+    best = p.argmax(axis=1) if p.size else np.zeros(codes.size, dtype=np.int64)
+    return _one(codes - best, 0), p[np.arange(codes.size), best]
 
 
 def _class_losses(metric: Metric, codes: Codes, p: Floats) -> Floats:

@@ -2,11 +2,13 @@
 
 import datetime as dt
 from collections import Counter
-from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 from markupsafe import Markup
 
+from feedback_assets.reports.axes import NARROW as NARROW
+from feedback_assets.reports.axes import WIDE as WIDE
+from feedback_assets.reports.axes import Layout, box, time_ticks, value_grid
 from feedback_assets.reports.scales import TimeScale, ValueScale, value_scale
 from feedback_assets.reports.shape import Simulation, Step
 from feedback_assets.reports.svg import (
@@ -42,27 +44,6 @@ GUIDES = 60
 DENSE = 120
 
 
-@dataclass(frozen=True)
-class Layout:
-    """One of the two sizes in which every panel is drawn; the page shows the one that fits."""
-
-    name: str
-    width: float
-    left: float
-    right: float
-    height: float
-    name_chars: int
-
-    @property
-    def wide(self) -> bool:
-        """Whether there is room for labels at the end of lines."""
-        return self.name == "wide"
-
-
-WIDE = Layout("wide", 1080, 112, 78, 250, 16)
-NARROW = Layout("narrow", 400, 78, 12, 190, 11)
-
-
 def time_scale(sim: Simulation, layout: Layout) -> TimeScale:
     """The shared time axis: the replayed period, stretched to hold every step."""
     start = min([sim.start, *(s.start for s in sim.weeks)])
@@ -83,7 +64,7 @@ def performance(sim: Simulation, metric: str, layout: Layout) -> Markup:
     better, worse = _between(ours, theirs, lower=measure.lower_is_better)
     dense = " dense" if len(sim.weeks) > DENSE else ""
     body = [
-        _grid(axis, scale),
+        value_grid(axis, scale),
         _guides(sim, axis, 14, layout.height),
         tag("path", d=polygon_path(better), class_="gain"),
         tag("path", d=polygon_path(worse), class_="loss"),
@@ -92,7 +73,7 @@ def performance(sim: Simulation, metric: str, layout: Layout) -> Markup:
         _dots(theirs, "dot frozen", layout),
         _dots(ours, "dot loop", layout),
         *(_end_labels(ours, theirs, axis) if layout.wide else []),
-        _months(axis, layout.height + 20),
+        time_ticks(axis, layout.height + 20),
     ]
     title = f"{measure.name} of the loop and of the frozen model"
     description = f"{measure.direction}. The table of steps below holds the same numbers."
@@ -124,7 +105,7 @@ def decisions(sim: Simulation, layout: Layout) -> Markup:
     body += [
         text(axis.left - 12, bottom + 16, "Champion", class_="name", text_anchor="end"),
         *_reigns(sim.weeks, axis, bottom + 2),
-        _months(axis, bottom + 44),
+        time_ticks(axis, bottom + 44),
     ]
     title = "Every decision of the loop"
     description = (
@@ -140,12 +121,12 @@ def arrival(sim: Simulation, layout: Layout) -> Markup:
     height = 130.0 if layout.wide else 110.0
     counts = [float(n) for s in sim.weeks for n in (s.labels_expected, s.labels_arrived) if n]
     scale = value_scale(counts, 14, height, wanted=3, zero=True)
-    body = [_grid(axis, scale)]
+    body = [value_grid(axis, scale)]
     for name in ("labels_expected", "labels_arrived"):
         known = [(s, getattr(s, name)) for s in sim.weeks if getattr(s, name)]
-        bars = [_box(*_slot(s, axis), scale.y(count), height) for s, count in known]
+        bars = [box(*_slot(s, axis), scale.y(count), height) for s, count in known]
         body.append(tag("path", d=polygon_path(bars), class_=name.removeprefix("labels_")))
-    body.append(_months(axis, height + 20))
+    body.append(time_ticks(axis, height + 20))
     arrived = sum(s.labels_arrived or 0 for s in sim.weeks)
     expected = sum(s.labels_expected or 0 for s in sim.weeks)
     description = f"{arrived:,} of {expected:,} labels arrived ({share(arrived, expected)})."
@@ -164,7 +145,7 @@ def drift(sim: Simulation, layout: Layout) -> Markup:
     for column in columns:
         body.append(_column_row(sim, column, seen[column], axis, y, layout))
         y += CELL
-    body.append(_months(axis, y + 18))
+    body.append(time_ticks(axis, y + 18))
     days = sum(s.drift_days for s in sim.weeks)
     unit = period_word(sim.every_days)
     crossed = sum(verdict_of(s) == "drift" for s in sim.weeks)
@@ -187,7 +168,7 @@ def _column_row(
     label = tag("text", name, tag("title", column), x=axis.left - 12, y=y + 13, class_="name",
                 text_anchor="end")  # fmt: skip
     drifted = [step for step in sim.weeks if column in step.drift_columns]
-    boxes = [_box(*_slot(step, axis), y + 2, y + CELL - 4) for step in drifted]
+    boxes = [box(*_slot(step, axis), y + 2, y + CELL - 4) for step in drifted]
     row = line(axis.left, y + 9, axis.last, y + 9, class_="grid")
     cells = [label, row, tag("path", d=polygon_path(boxes), class_="hit")]
     if layout.wide:
@@ -204,15 +185,11 @@ def _verdict_row(steps: list[Step], axis: TimeScale) -> list[Markup]:
         days = max((step.end - step.start).total_seconds() / 86_400, 1)
         strength = round(0.5 + 0.5 * min(step.drift_days / days, 1), 1)
         key = (verdict, strength if verdict == "drift" and step.drift_days else 1)
-        boxes.setdefault(key, []).append(_box(*_slot(step, axis), 6, 6 + CELL))
+        boxes.setdefault(key, []).append(box(*_slot(step, axis), 6, 6 + CELL))
     return [
         tag("path", d=polygon_path(cells), class_=f"verdict {verdict}", opacity=strength)
         for (verdict, strength), cells in boxes.items()
     ]
-
-
-def _box(x: float, width: float, top: float, bottom: float) -> list[Point]:
-    return [(x, top), (x + width, top), (x + width, bottom), (x, bottom)]
 
 
 def _slot(step: Step, axis: TimeScale) -> tuple[float, float]:
@@ -277,29 +254,6 @@ def _end_labels(
         first = -7.5 if places["loop"] <= places["frozen"] else 7.5
         places = {"loop": middle + first, "frozen": middle - first}
     return [text(axis.last + 10, y + 4, w, class_=f"end {w}") for w, y in places.items()]
-
-
-def _grid(axis: TimeScale, scale: ValueScale) -> Markup:
-    rows = [
-        item
-        for y, words in scale.ticks()
-        for item in (
-            line(axis.left, y, axis.last, y, class_="grid"),
-            text(axis.left - 12, y + 4, words, class_="tick", text_anchor="end"),
-        )
-    ]
-    return group(rows)
-
-
-def _months(axis: TimeScale, y: float) -> Markup:
-    return group(
-        item
-        for x, words in axis.ticks()
-        for item in (
-            line(x, y - 17, x, y - 12, class_="tickmark"),
-            text(x, y, words, class_="tick", text_anchor="middle"),
-        )
-    )
 
 
 def _guides(sim: Simulation, axis: TimeScale, top: float, bottom: float) -> Markup:

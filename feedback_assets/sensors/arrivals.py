@@ -9,7 +9,7 @@ from typing import Self
 import dagster as dg
 import duckdb
 
-from feedback_assets.assets.space import LoopSpace
+from feedback_assets.assets.space import DATAFLOW, LoopSpace
 from feedback_assets.capture.feedback import feedback_partitions
 from feedback_assets.capture.files import FileSource, SourceFile
 from feedback_assets.capture.predictions import prediction_partitions
@@ -30,7 +30,6 @@ PartitionsOf = Callable[
 ]
 FINGERPRINT_BYTES = 8
 SHOWN_STRAYS = 5
-OF_PREDICTIONS = ("prediction_log", "feedback_table", "drift_report")
 
 
 def arrivals(space: LoopSpace) -> dg.SensorDefinition:
@@ -42,7 +41,7 @@ def arrivals(space: LoopSpace) -> dg.SensorDefinition:
 
     @dg.sensor(
         name=f"{space.name}_arrivals",
-        target=[space.key(asset) for asset in ("feedback_events", *OF_PREDICTIONS)],
+        target=[space.key(asset) for asset in ("feedback_events", *DATAFLOW)],
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=30,
         description="New files at the sources start the dataflow for exactly the days they hold.",
@@ -146,7 +145,7 @@ def runs(
     requests = []
     for keys in contiguous([*asked, *told], calendar, space.config.partitions.chunk):
         assets = ["feedback_events"] if any(key in told for key in keys) else []
-        assets += list(OF_PREDICTIONS) if any(key in asked for key in keys) else []
+        assets += list(DATAFLOW) if any(key in asked for key in keys) else []
         files = sorted({f for key in keys for f in (*asked.get(key, ()), *told.get(key, ()))})
         evidence = {"partitions": f"{keys[0]}..{keys[-1]}", "files": len(files)}
         final = str(over(space, keys, clock))

@@ -5,7 +5,7 @@ import json
 
 import dagster as dg
 
-from feedback_assets.assets.space import LoopSpace
+from feedback_assets.assets.space import JUDGEMENTS, LoopSpace
 from feedback_assets.sensors.requests import (
     DATAFLOW_RETRIES,
     caused_run,
@@ -14,6 +14,7 @@ from feedback_assets.sensors.requests import (
 )
 
 EVENTS_PER_TICK = 500
+FOLLOWING = ("feedback_table", *JUDGEMENTS)
 
 
 def late_feedback(space: LoopSpace) -> dg.SensorDefinition:
@@ -21,7 +22,7 @@ def late_feedback(space: LoopSpace) -> dg.SensorDefinition:
 
     @dg.sensor(
         name=f"{space.name}_late_feedback",
-        target=[space.key("feedback_table"), space.key("drift_report")],
+        target=[space.key(asset) for asset in FOLLOWING],
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=30,
         description="Late feedback re-materializes exactly the days that it is about.",
@@ -88,7 +89,7 @@ def runs(space: LoopSpace, behind: dict[str, int]) -> list[dg.RunRequest]:
         requests.append(
             caused_run(
                 space,
-                ["feedback_table", "drift_report"],
+                FOLLOWING,
                 f"{space.name}:late_feedback:{digest}",
                 "late_feedback",
                 {

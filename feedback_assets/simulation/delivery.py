@@ -124,7 +124,7 @@ class History:
     def first_model_by(self) -> dt.datetime:
         """When enough labels are known for a first model, and a fifth of the rows has passed."""
         trigger, pool = self.config.trigger, self.config.pool
-        needed = FIRST_MODEL_MARGIN * max(trigger.new_labels or 0, pool.min_rows)
+        needed = FIRST_MODEL_MARGIN * max(trigger.label_quota or 0, pool.min_rows)
         rows, known = self.rows["_event_time"], self.feedback["_label_time"]
         at = min(max(len(rows) // 5, needed), len(rows) // 2)
         labelled = known.iloc[min(needed, len(known) - 1)] if len(known) else rows.iloc[at]

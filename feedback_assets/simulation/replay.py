@@ -94,7 +94,7 @@ class Replay:
         if champion(self.space) is None:
             raise TrainingError(
                 f"{self.space.name}: the history before {start:%Y-%m-%d} ({len(past):,} rows) did "
-                "not give a first model; start later (--from), or lower trigger.new_labels, "
+                "not give a first model; start later (--from), or lower trigger's new_labels, "
                 "pool.min_rows or label.max_delay_days"
             )
 

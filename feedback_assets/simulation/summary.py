@@ -14,6 +14,7 @@ from feedback_assets.config.schema import Config
 from feedback_assets.performance.metrics import evaluate
 from feedback_assets.promotion.decisions import Decision
 from feedback_assets.simulation.replay import Period, Step
+from feedback_assets.sqltext import literal
 from feedback_assets.tables.connection import connect
 from feedback_assets.training.onnx_model import Scores
 
@@ -49,14 +50,15 @@ def drift_days(space: LoopSpace, step: Step) -> dict[str, Any]:
     if snapshot.version < 0:
         return {"drift_days": 0, "drift_columns": [], "verdict": "insufficient"}
     keys = [key for key in snapshot.partitions() if _within(space, key, step)]
+    first = literal(space.config.drift.references[0].name)
     with connect(space.settings) as con:
         days = con.execute(
             f"SELECT status, COUNT(*) FROM {snapshot.relation(keys)} "
-            "WHERE role = 'day' GROUP BY status"
+            f"WHERE role = 'day' AND against = {first} GROUP BY status"
         ).fetchall()
         columns = con.execute(
             f"""SELECT column_name FROM {snapshot.relation(keys)}
-                WHERE status = 'drift' AND role <> 'day'
+                WHERE status = 'drift' AND role <> 'day' AND segment = '' AND against = {first}
                 GROUP BY column_name ORDER BY COUNT(*) DESC, column_name"""
         ).fetchall()
     count = dict(days)

@@ -65,3 +65,13 @@ def reading(
         raise TableError(f"the query failed: {error}") from error
     finally:
         reader.close()
+
+
+@contextmanager
+def registered(con: duckdb.DuckDBPyConnection, name: str, rows: object) -> Iterator[str]:
+    """Let SQL on `con` read a frame or an Arrow table as `name` inside the block."""
+    con.register(name, rows)
+    try:
+        yield name
+    finally:
+        con.unregister(name)

@@ -52,11 +52,20 @@ class Snapshot:
 
     def inputs(self, partition: str) -> dict[str, int]:
         """Return the version of each input that a partition was made from."""
+        found = self._meaning(partition).get("inputs", {})
+        return {name: int(version) for name, version in found.items()}
+
+    def details(self, partition: str) -> dict[str, str]:
+        """Return what was kept of how a partition was made (`Cause.details`)."""
+        found = self._meaning(partition).get("details", {})
+        return {name: str(value) for name, value in found.items()}
+
+    def _meaning(self, partition: str) -> dict[str, Any]:
         if partition not in self._partitions:
             return {}
         footer = pq.read_metadata(self._partitions[partition].files[0]).metadata or {}
-        meaning = json.loads(footer.get(MEANING.encode(), b"{}"))
-        return {name: int(version) for name, version in meaning.get("inputs", {}).items()}
+        meaning: dict[str, Any] = json.loads(footer.get(MEANING.encode(), b"{}"))
+        return meaning
 
     def manifest(self) -> dict[str, Any]:
         """Return what this version holds, as JSON: table, version, digest and rows by partition."""

@@ -1,6 +1,7 @@
 """What a person sees first: the lineage page of the UI and the demo's report, in Chromium."""
 
 import io
+import re
 import shutil
 import threading
 from collections.abc import Iterator
@@ -11,10 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from feedback_assets.reports.day_page import day_page
+from feedback_assets.reports.incident_page import incident_page
 from feedback_assets.reports.server import reports_server
 from feedback_assets.reports.timeline import write_simulation_report
 from feedback_assets_tests.live import Live
-from feedback_assets_tests.reports.examples import simulation
+from feedback_assets_tests.reports.examples import day_facts, incident_facts, simulation
+from feedback_assets_tests.reports.test_verdict_pages import hostile_day, hostile_incident
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 ARGUMENTS = [
@@ -36,6 +40,8 @@ ASSETS = (
     "promoted_model",
 )
 PATIENCE_MS = 60_000
+EVIL = "</title></style><script>document.title='pwned'</script><img src=x onerror=\"document.title='pwned'\">"
+PAGES = ("days/2013-02-20", "days/evil", "incidents/2013-02-13", "incidents/evil")
 
 pytestmark = [
     pytest.mark.browser,
@@ -106,8 +112,12 @@ def test_the_automation_page_lists_every_sensor(page: Any, live: Live) -> None:
 
 @pytest.fixture
 def reports(tmp_path: Path) -> Iterator[str]:
-    """The reports server on a folder with the report of a simulation."""
+    """The reports server on a folder with a simulation's report and pages of a day."""
     write_simulation_report(simulation(), tmp_path / "flights.html", tmp_path / "flights.json")
+    day_page(day_facts(), tmp_path / "flights/days/2013-02-20.html")
+    day_page(hostile_day(EVIL), tmp_path / "flights/days/evil.html")
+    incident_page(incident_facts(), tmp_path / "flights/incidents/2013-02-13.html")
+    incident_page(hostile_incident(EVIL), tmp_path / "flights/incidents/evil.html")
     server = reports_server(tmp_path)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -133,3 +143,49 @@ def test_the_reports_index_leads_to_the_report(page: Any, reports: str) -> None:
     page.get_by_text("Late arrivals").first.click()
     page.wait_for_url("**/flights.html")
     assert "0.494" in page.inner_text("body")
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(("width", "scheme"), [(1240, "light"), (1240, "dark"), (390, "light")])
+def test_verdict_pages_fit_the_screen_in_either_light(
+    page: Any, reports: str, name: str, width: int, scheme: str
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=scheme)
+    page.goto(f"{reports}/flights/{name}.html")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    assert page.title() != "pwned"
+    assert asked == [f"{reports}/flights/{name}.html"]
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert (sum(map(int, re.findall(r"\d+", ground)[:3])) < 384) == (scheme == "dark")
+    assert colours(page.screenshot(full_page=True)) > 50
+    assert not page.problems
+
+
+def test_hostile_values_are_seen_as_they_are(page: Any, reports: str) -> None:
+    for name in ("days/evil", "incidents/evil"):
+        page.goto(f"{reports}/flights/{name}.html")
+        assert page.locator("main script, main img").count() == 0
+        assert "<script>document.title" in page.inner_text("main")
+
+
+def test_a_day_answers_within_the_first_screen(page: Any, reports: str) -> None:
+    page.set_viewport_size({"width": 1240, "height": 900})
+    page.goto(f"{reports}/flights/days/2013-02-20.html")
+    box = page.locator(".answers").bounding_box()
+    assert box["y"] + box["height"] < 900
+    assert "have moved since about 2013-02-13" in page.inner_text("h1")
+
+
+def test_a_day_can_be_read_by_keyboard_and_leads_to_its_incident(page: Any, reports: str) -> None:
+    page.goto(f"{reports}/flights/days/2013-02-20.html")
+    assert not page.get_by_text("wind_gust").first.is_visible()
+    page.get_by_text("16 other columns").focus()
+    page.keyboard.press("Enter")
+    page.get_by_text("wind_gust").first.wait_for()
+    page.get_by_role("link", name="Incident").click()
+    page.wait_for_url("**/incidents/2013-02-13.html")
+    page.locator("svg.wide a").first.click()
+    page.wait_for_url("**/days/2013-02-*.html")

@@ -13,6 +13,7 @@ import pytest
 
 from feedback_assets.assets.ledger import decisions
 from feedback_assets.assets.models import versions
+from feedback_assets.assets.space import DATAFLOW
 from feedback_assets.simulation.delivery import History
 from feedback_assets.simulation.replay import Period, Replay, Step
 from feedback_assets_tests.chaos import work
@@ -21,7 +22,7 @@ from feedback_assets_tests.worlds import World, moment
 DAYS, ROWS = 27, 40
 FIRST, START, POISONED, END = "2024-01-01", "2024-01-15", "2024-01-19", "2024-01-27"
 EVERY = dt.timedelta(days=4)
-TABLES = ("prediction_log", "feedback_events", "feedback_table", "drift_report", "labeled_pool")
+TABLES = ("feedback_events", *DATAFLOW, "labeled_pool")
 CHANGES: dict[str, Any] = {
     "source": {
         "feedback": {
@@ -29,7 +30,11 @@ CHANGES: dict[str, Any] = {
             "columns": {"value": "label", "received_time": "label_time"},
         }
     },
-    "trigger": {"new_labels": 150, "min_new_labels": 40, "cooldown_days": 2},
+    "trigger": {
+        "when": {"any": [{"drift": {}}, {"new_labels": 150}]},
+        "min_new_labels": 40,
+        "cooldown_days": 2,
+    },
     "model": {"window_days": 12},
 }
 

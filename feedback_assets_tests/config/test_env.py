@@ -10,8 +10,18 @@ P = "FEEDBACK_ASSETS__SMALL__"
     ("name", "value", "read"),
     [
         ("DRIFT__ALPHA", "0.5", lambda c: c.drift.alpha == 0.5),
-        ("TRIGGER__NEW_LABELS", "null", lambda c: c.trigger.new_labels is None),
-        ("TRIGGER__ON_DRIFT", "false", lambda c: c.trigger.on_drift is False),
+        ("TRIGGER__REARM", "null", lambda c: c.trigger.rearm is None),
+        ("TRIGGER__WHEN__NEW_LABELS", "70", lambda c: c.trigger.when.new_labels == 70),
+        (
+            "TRIGGER__WHEN__ANY",
+            "[{every_days: 3}]",
+            lambda c: c.trigger.when.any[0].every_days == 3,
+        ),
+        (
+            "TRIGGER__OFFICE_HOURS__START",
+            "08:30",
+            lambda c: c.trigger.office_hours.start.minute == 30,
+        ),
         ("LABEL__POSITIVE", "1", lambda c: c.label.positive == "1"),
         ("MODEL__ESTIMATOR", "linear", lambda c: c.model.estimator == "linear"),
         ("MODEL__PARAMS__MAX_ITER", "7", lambda c: c.model.params == {"max_iter": 7}),

@@ -4,6 +4,7 @@ import pytest
 
 from feedback_assets.assets.ledger import decisions
 from feedback_assets.assets.models import champion
+from feedback_assets.assets.space import DATAFLOW
 from feedback_assets_tests.live import Live, day, today
 
 pytestmark = [pytest.mark.daemon, pytest.mark.slow, pytest.mark.xdist_group("daemon")]
@@ -32,7 +33,7 @@ def decided(live: Live) -> Live:
     return live
 
 
-@pytest.mark.parametrize("table", ["prediction_log", "feedback_table", "drift_report"])
+@pytest.mark.parametrize("table", DATAFLOW)
 def test_new_files_fill_their_days(decided: Live, table: str) -> None:
     world = decided.world
     stored = world.space.table(table).snapshot().partitions()

@@ -11,11 +11,10 @@ from feedback_assets.drift.binning import (
     bins_from,
     count,
     count_categories,
-    reference_counts,
     tally,
 )
 from feedback_assets.drift.bins import ColumnBins
-from feedback_assets.drift.values import tally_categories
+from feedback_assets.drift.profile import build
 
 DRIFT = Drift(bins=16, max_categories=3)
 NUMBERS = st.lists(
@@ -143,11 +142,16 @@ def test_singletons_tell_the_share_of_unseen_to_expect():
     weights = 1 / np.arange(1, 3001)
     draw = lambda n: rng.choice(3000, n, p=weights / weights.sum()).astype(str).astype(object)  # noqa: E731
     reference, current = draw(5000), draw(5000)
-    bins = bins_from(reference, "categorical", Drift())
-    expected = reference_counts(tally_categories(reference), bins)
-    assert expected.sum() == 5000
-    unseen = len(bins.categories) + 1
-    assert count(current, bins)[0][unseen] == pytest.approx(expected[unseen], rel=0.15)
+    side = np.where(np.arange(5000) < 2000, "l", "r")
+    profile = build({"x": reference}, {"x": "categorical"}, Drift(), segments={"side": side})
+    expected = profile.columns["x"]
+    assert expected.rows == 5000
+    unseen = len(expected.bins.categories) + 1
+    found = count(current, expected.bins)[0]
+    assert found[unseen] == pytest.approx(expected.counts[unseen], rel=0.15)
+    slices = [held["x"].counts for held in profile.segments.values()]
+    assert (sum(slices) == expected.counts).all()
+    assert slices[1][unseen] > 100
 
 
 def test_a_column_of_too_many_values_calls_nothing_unseen():

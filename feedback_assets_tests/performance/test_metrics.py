@@ -1,6 +1,7 @@
 """Metrics against scikit-learn, and where they are undefined."""
 
 import math
+from random import Random
 
 import numpy as np
 import pandas as pd
@@ -115,3 +116,47 @@ def test_evaluate_frame_takes_accepted_labels_only() -> None:
     got = m.evaluate_frame(frame, config)
     assert got["rows"] == 1
     assert got["log_loss"] == pytest.approx(-math.log(0.75))
+
+
+def test_calibration_error_is_the_gap_of_equal_bins() -> None:
+    rng = np.random.default_rng(3)
+    p = rng.random(150)
+    y = (rng.random(150) < p**2).astype(float)
+    bins = np.array_split(np.argsort(p), 15)
+    gaps = [abs(y[b].mean() - p[b].mean()) * b.size for b in bins]
+    assert m.ece(y, p) == pytest.approx(sum(gaps) / 150)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 1), PROBABILITIES), min_size=1, max_size=40), st.randoms())
+def test_calibration_error_does_not_depend_on_the_order(
+    rows: list[tuple[int, float]], random: Random
+) -> None:
+    mixed = random.sample(rows, len(rows))
+    first, second = (np.array(r, dtype=float).T for r in (rows, mixed))
+    assert m.ece(*first) == pytest.approx(m.ece(*second), abs=1e-12)
+
+
+def test_relative_and_quantile_errors_are_scikit_learns() -> None:
+    from sklearn import metrics as sk
+
+    rng = np.random.default_rng(4)
+    y = rng.normal(50, 9, 200)
+    value = y + rng.normal(1, 3, 200)
+    got = m.evaluate("regression", y, value, value, quantile=0.8)
+    assert got["mape"] == pytest.approx(sk.mean_absolute_percentage_error(y, value))
+    assert got["pinball"] == pytest.approx(sk.mean_pinball_loss(y, value, alpha=0.8))
+
+
+def test_labels_next_to_zero_have_no_relative_error() -> None:
+    y, value = np.array([0.0, 1e-9, -10.0, 20.0]), np.array([5.0, 5.0, -9.0, 25.0])
+    assert m.mape(y, value) == pytest.approx((0.1 + 0.25) / 2)
+    assert np.isnan(m.relative_errors(y, value)).tolist() == [True, True, False, False]
+    assert math.isnan(m.mape(np.zeros(5), np.ones(5)))
+
+
+def test_worth_is_averaged_over_labelled_rows_that_have_one() -> None:
+    y = pd.Series([1, 0, pd.NA, 1], dtype="Int64")
+    found = m.evaluate("binary", y, [0.9, 0.1, 0.5, 0.2], [1, 0, 1, 0], values=[2, 0, 99, np.nan])
+    assert found["value"] == 1
+    assert "value" not in m.evaluate("binary", y, [0.9, 0.1, 0.5, 0.2], [1, 0, 1, 0])

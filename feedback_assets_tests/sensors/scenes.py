@@ -32,8 +32,8 @@ def keys(tick: SensorExecutionData) -> list[str | None]:
     return [request.run_key for request in tick.run_requests or ()]
 
 
-def decide(world: World, kind: Kind, version: int, when: str) -> None:
-    """Put a decision into the ledger, as if a run had taken it."""
+def decide(world: World, kind: Kind, version: int, when: str, told: str = "") -> None:
+    """Put a decision into the ledger, as if a run had taken it for what a sensor told it."""
     decision = Decision(
         loop=world.space.name,
         kind=kind,
@@ -41,7 +41,7 @@ def decide(world: World, kind: Kind, version: int, when: str) -> None:
         cause="test",
         rule="test",
         reason="test",
-        evidence={"version": version},
+        evidence={"version": version, "told": told},
         version=str(version),
     )
     with connect(world.settings) as con:
@@ -66,8 +66,16 @@ def tell(world: World, asset: str, partition: str | None = None, **metadata: Any
     )
 
 
-def judge(world: World, day: str, verdict: str, columns: int = 1, version: int = 1) -> None:
+def judge(
+    world: World,
+    day: str,
+    verdict: str,
+    columns: int = 1,
+    version: int = 1,
+    weight: float | None = None,
+) -> None:
     """A day's drift verdict as its event tells it."""
+    weights = {} if weight is None else {"drift_weight": weight}
     tell(
         world,
         "drift_report",
@@ -77,6 +85,7 @@ def judge(world: World, day: str, verdict: str, columns: int = 1, version: int =
         digest=f"{verdict}-{day}",
         reference=version,
         reason=f"size moved on {day}",
+        **weights,
     )
 
 

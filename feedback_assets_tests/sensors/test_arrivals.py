@@ -9,8 +9,8 @@ from feedback_assets_tests.sensors.scenes import asked, causes, keys
 from feedback_assets_tests.worlds import World
 
 DAY, NEXT = "2024-01-01", "2024-01-02"
-OF_BOTH = "feedback_events prediction_log feedback_table drift_report"
-OF_PREDICTIONS = "prediction_log feedback_table drift_report"
+OF_BOTH = "feedback_events prediction_log feedback_table profiles drift_report performance_report findings"
+OF_PREDICTIONS = "prediction_log feedback_table profiles drift_report performance_report findings"
 
 
 def started(world: World) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import dagster as dg
 
+from feedback_assets.assets.space import JUDGEMENTS
 from feedback_assets.simulation.daemon import Ticker
 from feedback_assets_tests.worlds import DAILY, World
 
@@ -28,14 +29,14 @@ def test_an_old_day_of_predictions_requests_what_is_built_on_it(world: World) ->
     assert first.total_requested == 0
     world.materialize(["prediction_log"], [OLD])
     second = evaluate(world, first.cursor)
-    table, report = (world.space.key(name) for name in ("feedback_table", "drift_report"))
+    table, counts = (world.space.key(name) for name in ("feedback_table", "profiles"))
     assert second.get_requested_partitions(table) == {OLD}
     world.materialize(["feedback_table"], [OLD])
     third = evaluate(world, second.cursor)
-    either = second.get_requested_partitions(report) | third.get_requested_partitions(report)
+    either = second.get_requested_partitions(counts) | third.get_requested_partitions(counts)
     assert either == {OLD}
     assert third.get_requested_partitions(table) == set()
-    world.materialize(["drift_report"], [OLD])
+    world.materialize(JUDGEMENTS, [OLD])
     last = evaluate(world, third.cursor)
     assert last.total_requested == 0
 
@@ -56,7 +57,7 @@ def test_the_costly_assets_have_no_condition(world: World) -> None:
         for key in world.definitions.resolve_asset_graph().materializable_asset_keys
         if world.definitions.resolve_asset_graph().get(key).automation_condition
     }
-    assert keys == {"feedback_table", "drift_report"}
+    assert keys == {"feedback_table", *JUDGEMENTS}
 
 
 def test_the_loop_closes_and_a_restart_runs_nothing_again(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from feedback_assets.sensors import late_feedback
 from feedback_assets_tests.sensors.scenes import asked, causes, keys, labels, tell
 from feedback_assets_tests.worlds import World
 
-RUN = "feedback_table drift_report"
+RUN = "feedback_table profiles drift_report performance_report findings"
 FIRST, SECOND, FAR = "2024-01-01", "2024-01-02", "2024-01-06"
 
 
@@ -128,7 +128,7 @@ def test_days_that_were_never_logged_are_not_asked_for(world: World) -> None:
 
 
 def test_its_run_joins_exactly_those_days(tmp_path: Path) -> None:
-    world = World(tmp_path, trigger={"new_labels": 10_000})
+    world = World(tmp_path, trigger={"when": {"new_labels": 10_000}})
     rows, _ = joined(world)
     list(world.ticker.settle())
     before = world.space.table("feedback_table").snapshot().partitions()

@@ -1,99 +1,31 @@
-"""When a candidate is trained: the policy as a table, and the sensor on real events."""
+"""When a candidate is trained: the trigger policy on real events, runs, decisions and tables."""
 
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from dagster import DagsterRunStatus
+from dagster._core.storage.tags import RUN_KEY_TAG
 
-from feedback_assets.assets.space import RETRAIN_TAG
-from feedback_assets.sensors.retrain import Breach, Situation, decide, labels_since
-from feedback_assets_tests.promotion.loops import loop_config
+from feedback_assets.assets.evidence import fired_by, gather, labels_since
+from feedback_assets.assets.space import EVIDENCE_TAG, RETRAIN_TAG
+from feedback_assets.promotion.decisions import Decision
 from feedback_assets_tests.sensors import scenes
-from feedback_assets_tests.sensors.scenes import asked, causes, judge, keys, labels, pretend_model
+from feedback_assets_tests.sensors.scenes import (
+    asked,
+    causes,
+    judge,
+    keys,
+    labels,
+    pretend_model,
+    tell,
+)
 from feedback_assets_tests.worlds import World, moment
 
 RUN = [("labeled_pool candidate_model", "", "")]
-CONFIG = loop_config(trigger={"new_labels": 500, "min_new_labels": 100, "cooldown_days": 7})
-CALM = Situation(
-    new_labels=200,
-    last_version=3,
-    champion_version=3,
-    days_since_retrain=10.0,
-    breaches=(),
-    in_flight=0,
-)
-BREACH = Breach("2024-01-05", 2, "abc", "3", "size 0.9 sd higher")
-
-
-@pytest.mark.parametrize(
-    ("change", "cause", "key"),
-    [
-        ({}, None, ""),
-        ({"new_labels": 500}, "new labels", "labels:3:1"),
-        ({"new_labels": 499}, None, ""),
-        ({"new_labels": 1001}, "new labels", "labels:3:2"),
-        ({"breaches": [BREACH]}, "drift", "drift:2024-01-05:abc"),
-        ({"breaches": [BREACH], "new_labels": 500}, "drift", "drift:2024-01-05:abc"),
-        ({"breaches": [BREACH], "new_labels": 99}, None, ""),
-        ({"breaches": [BREACH], "days_since_retrain": 6.9}, None, ""),
-        ({"breaches": [BREACH], "days_since_retrain": 7.0}, "drift", "drift:2024-01-05:abc"),
-        ({"new_labels": 5000, "days_since_retrain": 0.0}, None, ""),
-        ({"new_labels": 5000, "in_flight": 1}, None, ""),
-        ({"days_since_retrain": None, "new_labels": 500}, "new labels", "labels:3:1"),
-        ({"last_version": None, "new_labels": 500}, "first model", "first:1"),
-        ({"last_version": None, "new_labels": 499}, None, ""),
-        ({"last_version": None, "new_labels": 500, "in_flight": 1}, None, ""),
-        ({"last_version": None, "breaches": [BREACH]}, None, ""),
-    ],
-)
-def test_the_policy(change: dict[str, object], cause: str | None, key: str) -> None:
-    verdict = decide(CONFIG, replace(CALM, **change))  # type: ignore[arg-type]
-    assert (verdict.cause, verdict.run_key) == (cause, key)
-
-
-@pytest.mark.parametrize(
-    ("trigger", "change", "cause"),
-    [
-        ({"on_drift": False}, {"breaches": [BREACH]}, None),
-        ({"drift_columns": 3}, {"breaches": [BREACH]}, None),
-        ({"drift_columns": 2}, {"breaches": [BREACH]}, "drift"),
-        ({"new_labels": None}, {"new_labels": 100_000}, None),
-        ({"every_days": 10}, {}, "schedule"),
-        ({"every_days": 11}, {}, None),
-        ({"every_days": 10}, {"new_labels": 99}, None),
-        ({"cooldown_days": 0}, {"new_labels": 500, "days_since_retrain": 0.0}, "new labels"),
-        ({"min_new_labels": 0}, {"breaches": [BREACH], "new_labels": 0}, "drift"),
-    ],
-)
-def test_each_number_of_the_policy_counts(
-    trigger: dict[str, object], change: dict[str, object], cause: str | None
-) -> None:
-    base = {"new_labels": 500, "min_new_labels": 100, "cooldown_days": 7}
-    config = loop_config(trigger={**base, **trigger})
-    assert decide(config, replace(CALM, **change)).cause == cause  # type: ignore[arg-type]
-
-
-def test_a_schedule_has_one_key_a_period() -> None:
-    config = loop_config(trigger={"every_days": 10, "new_labels": None, "min_new_labels": 0})
-    now = [decide(config, replace(CALM, days_since_retrain=d)).run_key for d in (10.0, 19.9, 20.0)]
-    assert now == ["schedule:3:1", "schedule:3:1", "schedule:3:2"]
-
-
-@pytest.mark.parametrize(
-    ("change", "words"),
-    [
-        ({}, "0 of 1 drifted columns; 200 of 500 new labels"),
-        ({"in_flight": 1}, "in flight; 200 of 500"),
-        ({"days_since_retrain": 2.5}, "another 4.5 of 7 days; 200 of 500 new labels"),
-        ({"new_labels": 7, "breaches": [BREACH]}, "7 of at least 100 new labels; 2 of 1 drifted"),
-        ({"last_version": None}, "no model yet; 200 of 500 new labels"),
-    ],
-)
-def test_a_wait_is_explained_with_numbers(change: dict[str, object], words: str) -> None:
-    assert words in decide(CONFIG, replace(CALM, **change)).reason  # type: ignore[arg-type]
+ANY_TEN_DAYS = {"any": [{"drift": {}}, {"new_labels": 1_000}, {"every_days": 10}]}
 
 
 @pytest.fixture(scope="module")
@@ -112,14 +44,12 @@ def labelled(home: Path, world: World) -> World:
     return world
 
 
-def serving(world: World) -> str:
-    """Version 1 serves, trained as of the 7th, with fewer than 150 labels since; a tick has seen it all."""
+def serving(world: World) -> None:
+    """Version 1 serves, trained as of the 7th, with fewer than 150 labels since."""
     pretend_model(world, 1, "2024-01-07")
     scenes.decide(world, "retrain", 1, "2024-01-07")
     scenes.decide(world, "promote", 1, "2024-01-07")
-    tick = world.tick("retrain")
-    assert asked(tick) == []
-    return tick.cursor or ""
+    assert asked(world.tick("retrain")) == []
 
 
 def test_the_first_events_ask_for_the_first_model(labelled: World) -> None:
@@ -138,19 +68,20 @@ def test_before_any_data_it_waits(world: World) -> None:
 
 
 def test_nothing_new_is_skipped_with_numbers(labelled: World) -> None:
-    cursor = serving(labelled)
+    serving(labelled)
     new = labels_since(labelled.space, moment("2024-01-07"))
     assert 40 <= new < 150
-    tick = labelled.tick("retrain", cursor)
+    tick = labelled.tick("retrain")
     assert asked(tick) == []
     assert tick.skip_message == f"0 of 1 drifted columns; {new} of 150 new labels"
+    assert tick.cursor is None
 
 
 def test_a_drifted_day_asks_for_a_candidate(labelled: World) -> None:
-    cursor = serving(labelled)
+    serving(labelled)
     judge(labelled, "2024-01-08", "stable")
     judge(labelled, "2024-01-09", "drift")
-    tick = labelled.tick("retrain", cursor)
+    tick = labelled.tick("retrain")
     assert (asked(tick), causes(tick)) == (RUN, ["drift"])
     assert keys(tick) == ["tiny:retrain:drift:2024-01-09:drift-2024-01-09"]
     (request,) = tick.run_requests or ()
@@ -167,47 +98,47 @@ def more_labels(world: World) -> None:
 
 
 def test_enough_labels_ask_for_a_candidate(labelled: World) -> None:
-    cursor = serving(labelled)
+    serving(labelled)
     more_labels(labelled)
-    tick = labelled.tick("retrain", cursor)
+    tick = labelled.tick("retrain")
     assert (asked(tick), causes(tick)) == (RUN, ["new labels"])
     assert keys(tick) == ["tiny:retrain:labels:1:1"]
 
 
 def test_both_ask_for_one_candidate(labelled: World) -> None:
-    cursor = serving(labelled)
+    serving(labelled)
     more_labels(labelled)
     judge(labelled, "2024-01-09", "drift")
-    tick = labelled.tick("retrain", cursor)
+    tick = labelled.tick("retrain")
     assert (asked(tick), causes(tick)) == (RUN, ["drift"])
 
 
 def test_a_breach_within_a_backfill_is_not_overlooked(labelled: World) -> None:
-    cursor = serving(labelled)
+    serving(labelled)
     for day in labelled.days("2024-01-07", 20):
         judge(labelled, day, "drift" if day == "2024-01-09" else "stable")
-    assert causes(labelled.tick("retrain", cursor)) == ["drift"]
+    assert causes(labelled.tick("retrain")) == ["drift"]
 
 
 def test_a_breach_during_the_cooldown_is_kept_until_after_it(labelled: World) -> None:
-    cursor = serving(labelled)
+    serving(labelled)
     scenes.decide(labelled, "retrain", 2, "2024-01-11")
     judge(labelled, "2024-01-11", "drift")
-    tick = labelled.tick("retrain", cursor)
+    tick = labelled.tick("retrain")
     assert asked(tick) == []
     assert "cooldown for another 1.0 of 2 days" in (tick.skip_message or "")
     labelled.at("2024-01-13")
-    assert causes(labelled.tick("retrain", tick.cursor)) == ["drift"]
+    assert causes(labelled.tick("retrain")) == ["drift"]
 
 
 def test_a_breach_that_is_judged_again_as_stable_is_dropped(labelled: World) -> None:
-    cursor = serving(labelled)
+    serving(labelled)
     scenes.decide(labelled, "retrain", 2, "2024-01-11")
     judge(labelled, "2024-01-11", "drift")
-    tick = labelled.tick("retrain", cursor)
+    tick = labelled.tick("retrain")
     judge(labelled, "2024-01-11", "stable")
     labelled.at("2024-01-13")
-    tick = labelled.tick("retrain", tick.cursor)
+    tick = labelled.tick("retrain")
     assert asked(tick) == []
     assert (tick.skip_message or "").startswith("0 of 1 drifted columns")
 
@@ -222,50 +153,61 @@ def test_a_breach_that_is_judged_again_as_stable_is_dropped(labelled: World) -> 
 def test_a_breach_that_says_nothing_of_the_champion_does_not_count(
     labelled: World, day: str, version: int, why: str
 ) -> None:
-    cursor = serving(labelled)
+    serving(labelled)
     judge(labelled, day, "drift", version=version)
-    assert asked(labelled.tick("retrain", cursor)) == [], why
+    assert asked(labelled.tick("retrain")) == [], why
 
 
 def test_a_retrain_in_flight_is_awaited(labelled: World) -> None:
-    cursor = serving(labelled)
+    serving(labelled)
     judge(labelled, "2024-01-09", "drift")
     run = labelled.instance.create_run_for_job(
         labelled.job, tags={RETRAIN_TAG: "tiny"}, status=DagsterRunStatus.STARTED
     )
-    tick = labelled.tick("retrain", cursor)
+    tick = labelled.tick("retrain")
     assert asked(tick) == []
     assert "a retrain is in flight" in (tick.skip_message or "")
     labelled.instance.report_run_failed(run)
-    assert causes(labelled.tick("retrain", tick.cursor)) == ["drift"]
+    assert causes(labelled.tick("retrain")) == ["drift"]
 
 
-def test_a_cause_that_was_answered_does_not_ask_again(labelled: World) -> None:
-    cursor = serving(labelled)
+def retrain_run(world: World, key: str | None, status: DagsterRunStatus) -> None:
+    """A retrain as the daemon starts it."""
+    tags = {RETRAIN_TAG: "tiny", RUN_KEY_TAG: key or ""}
+    world.instance.create_run_for_job(world.job, tags=tags, status=status)
+
+
+def test_a_run_that_failed_waits_for_new_evidence(labelled: World) -> None:
+    serving(labelled)
     judge(labelled, "2024-01-09", "drift")
-    first = labelled.tick("retrain", cursor)
-    assert asked(labelled.tick("retrain", first.cursor)) == []
+    (key,) = keys(labelled.tick("retrain"))
+    retrain_run(labelled, key, DagsterRunStatus.FAILURE)
+    tick = labelled.tick("retrain")
+    assert asked(tick) == []
+    assert "asked already" in (tick.skip_message or "")
+    judge(labelled, "2024-01-10", "drift")
+    assert keys(labelled.tick("retrain")) == ["tiny:retrain:drift:2024-01-10:drift-2024-01-10"]
 
 
-def test_a_lost_cursor_asks_under_the_same_key(labelled: World) -> None:
-    cursor = serving(labelled)
+def test_the_same_evidence_asks_under_the_same_key(labelled: World) -> None:
+    serving(labelled)
     judge(labelled, "2024-01-09", "drift")
-    assert keys(labelled.tick("retrain", None)) == keys(labelled.tick("retrain", cursor))
+    assert keys(labelled.tick("retrain")) == keys(labelled.tick("retrain"))
 
 
-def test_a_lost_cursor_after_the_retrain_asks_for_nothing(labelled: World) -> None:
+def test_after_the_retrain_the_drift_is_answered(labelled: World) -> None:
     serving(labelled)
     judge(labelled, "2024-01-09", "drift")
     pretend_model(labelled, 2, "2024-01-12")
     scenes.decide(labelled, "retrain", 2, "2024-01-12")
     labelled.at("2024-01-20")
-    assert asked(labelled.tick("retrain", None)) == []
+    assert asked(labelled.tick("retrain")) == []
 
 
 def test_time_that_passed_without_the_loop_is_no_reason_to_train(
     home: Path, tmp_path: Path
 ) -> None:
-    world = World(tmp_path, trigger={"every_days": 10, "min_new_labels": 40, "new_labels": 1_000})
+    world = World(tmp_path, trigger={"when": ANY_TEN_DAYS})
     shutil.copytree(home, world.settings.root)
     serving(world)
     world.at("2024-01-13")
@@ -275,3 +217,153 @@ def test_time_that_passed_without_the_loop_is_no_reason_to_train(
     world.live("2025-12-30", 1)
     world.materialize(["prediction_log", "feedback_table"], ["2025-12-30"])
     assert causes(world.tick("retrain")) == ["schedule"]
+
+
+def of_policy(home: Path, root: Path, when: dict[str, Any], **trigger: Any) -> World:
+    """The labelled days, with version 1 serving, under another policy."""
+    sla = [{"metric": "log_loss", "target": 0.4}]
+    world = World(root, trigger={"when": when, **trigger}, performance={"sla": sla})
+    shutil.copytree(home, world.settings.root)
+    world.at("2024-01-12")
+    serving(world)
+    return world
+
+
+def report(world: World, day: str, **metadata: Any) -> None:
+    """A day's performance as its event tells it."""
+    tell(world, "performance_report", day, **metadata)
+
+
+SURE = {"estimated_log_loss": 0.7, "estimated_log_loss_low": 0.62, "estimated_log_loss_high": 0.8}
+
+
+def test_an_estimated_loss_asks_for_a_candidate(home: Path, tmp_path: Path) -> None:
+    world = of_policy(home, tmp_path, {"estimated_loss": {"worse_by": 0.2}})
+    assert "estimated log_loss is not known" in (world.tick("retrain").skip_message or "")
+    report(world, "2024-01-08", **SURE, expected_log_loss=0.6)
+    assert "at least 3.3% worse" in (world.tick("retrain").skip_message or "")
+    report(world, "2024-01-09", **SURE, expected_log_loss=0.5)
+    tick = world.tick("retrain")
+    assert causes(tick) == ["estimated loss"]
+    assert keys(tick) == ["tiny:retrain:estimated:1:2024-01-09"]
+
+
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        {**SURE, "expected_log_loss": None},
+        {**SURE, "expected_log_loss": float("nan")},
+        {**SURE},
+        {**SURE, "expected_log_loss": 0.5, "estimated_log_loss_low": float("nan")},
+        {"estimated_log_loss": 0.9, "expected_log_loss": 0.5},
+        {"reason": "12 labels, 30 needed"},
+    ],
+)
+def test_what_is_not_known_asks_for_nothing(
+    home: Path, tmp_path: Path, unknown: dict[str, Any]
+) -> None:
+    world = of_policy(home, tmp_path, {"estimated_loss": {"worse_by": 0.01}})
+    report(world, "2024-01-09", **unknown)
+    assert asked(world.tick("retrain")) == []
+
+
+def test_days_before_the_champion_say_nothing_of_it(home: Path, tmp_path: Path) -> None:
+    world = of_policy(home, tmp_path, {"sla_streak": 2})
+    report(world, "2024-01-06", sla_streak=5)
+    assert asked(world.tick("retrain")) == []
+    report(world, "2024-01-08", sla_streak=2)
+    assert causes(world.tick("retrain")) == ["missed promise"]
+
+
+def test_the_newest_word_on_a_day_counts(home: Path, tmp_path: Path) -> None:
+    world = of_policy(home, tmp_path, {"sla_streak": 2})
+    report(world, "2024-01-08", sla_streak=2)
+    report(world, "2024-01-08", sla_streak=0)
+    assert asked(world.tick("retrain")) == []
+
+
+def test_a_candidate_is_trained_when_the_drift_has_labels(home: Path, tmp_path: Path) -> None:
+    world = of_policy(home, tmp_path, {"all": [{"drift": {}}, {"coverage": 0.9}]})
+    judge(world, "2024-01-08", "drift")
+    assert gather(world.space, world.instance, world.clock.now()).coverage == 1.0
+    assert causes(world.tick("retrain")) == ["drift and coverage"]
+    unlabelled = world.live("2024-01-09", 1, labels=False)
+    world.materialize(["prediction_log", "feedback_table"], ["2024-01-09"])
+    judge(world, "2024-01-09", "stable")
+    assert gather(world.space, world.instance, world.clock.now()).coverage == 1.0
+    judge(world, "2024-01-09", "drift")
+    tick = world.tick("retrain")
+    assert asked(tick) == []
+    assert "labels on 50% of the drifted days' rows, 90% asked" in (tick.skip_message or "")
+    assert len(unlabelled) == 40
+
+
+def test_the_weight_of_the_drifted_columns_counts(home: Path, tmp_path: Path) -> None:
+    world = of_policy(home, tmp_path, {"drift": {"weight": 1.5}})
+    judge(world, "2024-01-08", "drift")
+    assert "weight not known of 1.5" in (world.tick("retrain").skip_message or "")
+    judge(world, "2024-01-09", "drift", weight=1.0)
+    assert asked(world.tick("retrain")) == []
+    judge(world, "2024-01-10", "drift", weight=2.0)
+    assert causes(world.tick("retrain")) == ["drift"]
+
+
+def test_a_drift_that_goes_on_after_a_refused_candidate_is_not_asked_again(
+    home: Path, tmp_path: Path
+) -> None:
+    world = of_policy(home, tmp_path, {"drift": {}}, rearm=0.5)
+    judge(world, "2024-01-09", "drift")
+    (request,) = world.tick("retrain").run_requests or ()
+    # The candidate is trained for it, and refused: version 1 goes on.
+    pretend_model(world, 2, "2024-01-07")
+    scenes.decide(world, "retrain", 2, "2024-01-12", told=request.tags[EVIDENCE_TAG])
+    world.at("2024-01-20")
+    judge(world, "2024-01-13", "drift")
+    assert world.tick("retrain").skip_message == "drift caused the last retrain"
+    assert not gather(world.space, world.instance, world.clock.now()).promoted_since
+    judge(world, "2024-01-14", "stable")
+    judge(world, "2024-01-15", "drift")
+    assert causes(world.tick("retrain")) == ["drift"]
+
+
+def test_a_drift_against_the_new_champion_is_another_one(home: Path, tmp_path: Path) -> None:
+    world = of_policy(home, tmp_path, {"drift": {}}, rearm=0.5)
+    judge(world, "2024-01-09", "drift")
+    (request,) = world.tick("retrain").run_requests or ()
+    pretend_model(world, 2, "2024-01-07")
+    scenes.decide(world, "retrain", 2, "2024-01-12", told=request.tags[EVIDENCE_TAG])
+    scenes.decide(world, "promote", 2, "2024-01-12")
+    world.at("2024-01-20")
+    judge(world, "2024-01-13", "drift", version=2)
+    assert causes(world.tick("retrain")) == ["drift"]
+
+
+@pytest.mark.parametrize(
+    "told", ["", "by hand", "[]", "3", '{"fired": null}', '{"fired": {"drift": "x"}}', "{}"]
+)
+def test_a_retrain_that_tells_nothing_spends_nothing(told: str) -> None:
+    decision = Decision(
+        loop="tiny",
+        kind="retrain",
+        time=moment("2024-01-12"),
+        cause="by hand",
+        rule="by hand",
+        reason="",
+        evidence={"told": told},
+    )
+    assert fired_by(decision) == {}
+
+
+def test_a_key_of_another_grain_is_left_alone(home: Path, tmp_path: Path) -> None:
+    world = of_policy(home, tmp_path, {"drift": {}})
+    judge(world, "2024-01-09T07", "drift")
+    assert asked(world.tick("retrain")) == []
+
+
+def test_an_insufficient_day_is_not_a_stable_one(labelled: World) -> None:
+    serving(labelled)
+    judge(labelled, "2024-01-09", "insufficient")
+    assert gather(labelled.space, labelled.instance, labelled.clock.now()).drift == []
+    judge(labelled, "2024-01-09", "broken", columns=0)
+    (day,) = gather(labelled.space, labelled.instance, labelled.clock.now()).drift
+    assert (day.partition, day.columns) == ("2024-01-09", 0)

@@ -4,8 +4,8 @@ import datetime as dt
 
 import pytest
 
+from feedback_assets.assets.evidence import present
 from feedback_assets.assets.ledger import decisions
-from feedback_assets.sensors.retrain import present
 from feedback_assets_tests.worlds import World, moment
 
 
@@ -13,7 +13,8 @@ from feedback_assets_tests.worlds import World, moment
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """A first model on January 12, four days of traffic after it, and then a year of nothing."""
     made = World(
-        tmp_path_factory.mktemp("silence"), trigger={"every_days": 7, "new_labels": 10_000}
+        tmp_path_factory.mktemp("silence"),
+        trigger={"when": {"any": [{"new_labels": 10_000}, {"every_days": 7}]}},
     )
     made.first_model()
     made.live("2024-01-12", 4)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from feedback_assets.config.inference.understanding import Understanding
 from feedback_assets.config.jsonschema import SCHEMA_LINE
 from feedback_assets.config.lines import parse_scalar
-from feedback_assets.config.schema import Config
+from feedback_assets.config.schema import Config, Trigger
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.+-]*( [A-Za-z0-9_.+-]+)*")
 _WIDTH = 96
@@ -136,7 +136,6 @@ def _policies(u: Understanding) -> Iterator[str]:
     sized: dict[str, dict[str, float]] = {
         "drift": {"min_rows": p.drift_min_rows},
         "trigger": {
-            "new_labels": p.new_labels,
             "min_new_labels": p.min_new_labels,
             "cooldown_days": round(p.cooldown_days, 2),
         },
@@ -150,13 +149,23 @@ def _policies(u: Understanding) -> Iterator[str]:
     )
     yield "model:"
     yield "  estimator: auto  # or an import path, as sklearn.ensemble.RandomForestClassifier"
+    waits = p.new_labels != Trigger().label_quota
     for section, fields in sized.items():
         defaults = Config.model_fields[section].default
         own = {k: v for k, v in fields.items() if v != getattr(defaults, k)}
-        if own:
+        if own or (section == "trigger" and waits):
             yield f"{section}:"
+            if section == "trigger" and waits:
+                yield from _when(p.new_labels)
             for name, value in own.items():
                 yield f"  {name}: {yaml_text(value)}"
+
+
+def _when(new_labels: int) -> Iterator[str]:
+    yield "  when:"
+    yield "    any:  # or all, or at_least; feedback-assets explain-trigger tells what is missing"
+    yield "      - drift: {}"
+    yield f"      - new_labels: {new_labels}"
 
 
 def _listed(name: str, values: Iterable[str]) -> Iterator[str]:

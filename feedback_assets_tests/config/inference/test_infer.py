@@ -164,7 +164,7 @@ def test_policies_fit_small_data(drafted, events):
     _, config, _ = drafted(events.iloc[::10])
     assert config.partitions.grain == "weekly"
     assert config.pool.min_rows <= 100
-    assert config.trigger.new_labels <= 50
+    assert config.trigger.label_quota <= 50
     assert config.pool.holdout_days <= 30
 
 

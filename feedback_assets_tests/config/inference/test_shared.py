@@ -51,7 +51,7 @@ def test_comments(drafted, shared):
     assert config.columns.text == ["text"]
     assert config.columns.segments == ["artist"]
     assert config.partitions.grain == "weekly"
-    assert config.trigger.new_labels < 200
+    assert config.trigger.label_quota < 200
 
 
 def test_recommendations(drafted, shared):
