@@ -27,6 +27,7 @@ No change, an immaterial one, or a material one since about a date, with its evi
 in words. It may be looked at every day: of all alarms at most {alpha:.0%} are false. A shift below
 about {margin:g} standard deviations, or below what the reference's own days differ by, is
 immaterial."""
+NO_ROWS = "no rows"
 NO_REFERENCE = "no champion yet: there is nothing to compare with"
 COLUMNS = {**REPORT_COLUMNS, "reference": "BIGINT"}
 
@@ -88,7 +89,9 @@ def report_frame(
     strange = unseen(con, profiles, keys, version)
     parts = [report_rows(days, against, strange) for against, days in found.items()]
     first = space.config.drift.references[0].name
-    silent = {key: DayVerdict((), 0, note=NO_REFERENCE) for key in keys} if not version else {}
+    judged = found.get(first, {})
+    why = NO_ROWS if version else NO_REFERENCE
+    silent = {key: DayVerdict((), 0, note=why) for key in keys if key not in judged}
     parts.append(report_rows(silent, first))
     return pd.concat([p for p in parts if len(p)] or parts).assign(reference=version)
 
@@ -142,7 +145,7 @@ def day_metadata(day: DayVerdict | None, version: int, page: str | None) -> Meta
     """What one day's event says: verdict, reason, drifted columns, the page."""
     metadata: Metadata = {
         "verdict": day.status if day else "insufficient",
-        "reason": day.reason if day else ("no rows" if version else NO_REFERENCE),
+        "reason": day.reason if day else (NO_ROWS if version else NO_REFERENCE),
         "drifted_columns": len(day.drifted_columns) if day else 0,
         "drift_weight": day.drift_weight if day else 0.0,
         "reference": version,

@@ -42,7 +42,7 @@ def day_html(day: DayFacts) -> str:
         title=plain_text(day.title),
         key=plain_text(day.partition_key),
         eyebrow=_eyebrow(day, view),
-        headline=headline(view),
+        headline=headline(day, view),
         status=view.status,
         status_words=STATUS_WORDS,
         answers=answers(day, view),

@@ -80,7 +80,7 @@ def number_rows(view: DayView) -> list[dict[str, Any]]:
             "where": slice_words(row) if plain_text(row["segment"]) else "",
             "status": plain_text(row["status"]),
             "numbers": [say(row[name]) for name, _, say in NUMBERS],
-            "reason": plain_text(row["reason"]),
+            "reason": _reason(row),
         }
         for row in [*view.columns, *view.slices]
     ]
@@ -184,8 +184,15 @@ def other_rows(view: DayView) -> list[dict[str, str]]:
 
 
 def _size(row: Row) -> str:
+    """What moved; of a column that claims nothing, why not."""
     words, reason = plain_text(row["size"]), plain_text(row["reason"])
-    return words if words and row["status"] != "insufficient" else reason or words or MISSING
+    claims = row["status"] not in ("insufficient", "stable")
+    return (words or reason if claims else reason or words) or MISSING
+
+
+def _reason(row: Row) -> str:
+    words, reason = plain_text(row["size"]), plain_text(row["reason"])
+    return reason if not words or words in reason else f"{reason} ({words})"
 
 
 def _measured(rows: list[Row]) -> dict[str, Any]:

@@ -45,6 +45,11 @@ class DayView:
         return [row for row in self.columns if row["status"] in MOVED]
 
     @property
+    def told(self) -> list[Row]:
+        """The moved columns; if only slices moved, those."""
+        return self.moved or self.slices
+
+    @property
     def rest(self) -> list[Row]:
         """The other columns."""
         return [row for row in self.columns if row["status"] not in MOVED]
@@ -53,13 +58,13 @@ class DayView:
     def since(self) -> str:
         """The first day of the oldest change; empty if not known."""
         return min(
-            (plain_text(r["since"]) for r in self.moved if plain_text(r["since"])), default=""
+            (plain_text(r["since"]) for r in self.told if plain_text(r["since"])), default=""
         )
 
     @property
     def strongest(self) -> float:
         """Ln e of the strongest material change; NaN if not known."""
-        known = [number(row["evidence"]) for row in self.moved]
+        known = [number(row["evidence"]) for row in self.told]
         return max((e for e in known if not math.isnan(e)), default=math.nan)
 
 

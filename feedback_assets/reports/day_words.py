@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from feedback_assets.performance.metrics import HIGHER_IS_BETTER
 from feedback_assets.reports.day_view import DayView
 from feedback_assets.reports.facts import DayFacts
 from feedback_assets.reports.plain import plain_text
@@ -13,6 +14,7 @@ from feedback_assets.reports.rows import (
     interval,
     list_words,
     metric_name,
+    metric_word,
     number,
     said,
 )
@@ -32,21 +34,35 @@ class Answer:
     tone: str = ""
 
 
-def headline(view: DayView) -> str:
+def headline(facts: DayFacts, view: DayView) -> str:
     """The day in one sentence."""
-    missed = broken_promises(view.promises)
     if view.status in ("drift", "broken"):
-        names = list_words([column_words(row) for row in view.moved]) or "A slice of the data"
-        many = len(view.moved) > 1
-        if view.status == "broken":
-            return _capital(f"{names} {'are' if many else 'is'} broken")
-        since = f" since about {view.since}" if view.since else ""
-        return _capital(f"{names} {'have' if many else 'has'} moved{since}")
+        return _trouble(view)
+    missed = broken_promises(view.promises)
     if missed:
-        return f"{metric_name(str(missed[0]['metric']))} has missed its target {amount(int(number(missed[0]['streak'])), 'time')}"
+        times = amount(int(number(missed[0]["streak"])), "time")
+        return f"{metric_name(str(missed[0]['metric']))} has missed its target {times}"
     if view.status == "insufficient":
         return "Too little data to judge"
+    row = told_metric(whole(view.performance), facts.metric)
+    if row is not None and worse(row):
+        return f"No column has moved, but {metric_word(facts.metric)} is worse than expected"
     return "Nothing material has changed"
+
+
+def _trouble(view: DayView) -> str:
+    broken = [column_words(row) for row in view.told if row["status"] == "broken"]
+    moved = [_placed(row) for row in view.told if row["status"] != "broken"]
+    since = f" since about {view.since}" if view.since else ""
+    parts = [f"{list_words(broken)} {'are' if len(broken) > 1 else 'is'} broken"] if broken else []
+    if moved:
+        parts.append(f"{list_words(moved)} {'have' if len(moved) > 1 else 'has'} moved{since}")
+    return _capital(", ".join(parts) or "Something has moved")
+
+
+def _placed(row: Row) -> str:
+    where = f" where {slice_words(row)}" if plain_text(row["segment"]) else ""
+    return f"{column_words(row)}{where}"
 
 
 def answers(facts: DayFacts, view: DayView) -> list[Answer]:
@@ -93,19 +109,19 @@ def whole(rows: list[Row]) -> list[Row]:
 
 def _what(view: DayView) -> list[str]:
     lines = [
-        f"{_capital(column_words(row))}: {plain_text(row['size']) or plain_text(row['reason'])}"
-        for row in view.moved[:SHOWN]
+        f"{_capital(_placed(row))}: {plain_text(row['size']) or plain_text(row['reason'])}"
+        for row in view.told[:SHOWN]
     ]
-    if len(view.moved) > SHOWN:
-        lines.append(f"and {amount(len(view.moved) - SHOWN, 'more column')}, listed below")
+    if len(view.told) > SHOWN:
+        lines.append(f"and {len(view.told) - SHOWN} more, listed below")
     return lines or [_capital(view.reason) or NOT_KNOWN]
 
 
 def _since(view: DayView) -> list[str]:
     dates: dict[str, list[str]] = {}
-    for row in view.moved:
+    for row in view.told:
         if plain_text(row["since"]):
-            dates.setdefault(plain_text(row["since"]), []).append(column_words(row))
+            dates.setdefault(plain_text(row["since"]), []).append(_placed(row))
     if len(dates) > 1:
         return [f"{date}: {list_words(names)}" for date, names in sorted(dates.items())[:SHOWN]]
     return [f"About {date}" for date in dates] or [MISSING]
@@ -125,7 +141,7 @@ def bad_lines(
 ) -> list[str]:
     """Harm in the business's unit, the metric against what was expected, broken promises."""
     lines = [plain_text(row["text"]) for row in of_kind(findings, "harm")]
-    lines += metric_lines([r for r in performance if r["metric"] == metric], metric)
+    lines += metric_lines(performance, metric)
     lines += [
         f"Promise broken: {metric_name(str(r['metric']))} {said(r['value'])} against "
         f"{said(r['target'])}, {said(r['streak'])} checks in a row"
@@ -134,20 +150,32 @@ def bad_lines(
     return [_capital(line) for line in lines] or [NOT_KNOWN]
 
 
-def metric_lines(rows: list[Row], metric: str) -> list[str]:
-    """The gate's metric of the shortest period for which it is known: realised, else estimated."""
+def told_metric(rows: list[Row], metric: str) -> Row | None:
+    """The metric of the shortest period for which it is known: realised, else estimated."""
     order = {"day": 0, "week": 1, "window": 2}
-    known = [r for r in rows if not math.isnan(number(r["value"]))]
-    best = sorted(known, key=lambda r: (order.get(r["period"], 9), r["kind"] != "realised"))
-    if not best:
+    known = [r for r in rows if r["metric"] == metric and not math.isnan(number(r["value"]))]
+    known.sort(key=lambda r: (order.get(r["period"], 9), r["kind"] != "realised"))
+    return known[0] if known else None
+
+
+def worse(row: Row) -> bool:
+    """Whether the whole interval is worse than expected; False if that is not known."""
+    low, high, expected = (number(row[n]) for n in ("low", "high", "expected"))
+    return high < expected if row["metric"] in HIGHER_IS_BETTER else low > expected
+
+
+def metric_lines(rows: list[Row], metric: str) -> list[str]:
+    """The metric with its interval beside what was expected and what was estimated."""
+    row = told_metric(rows, metric)
+    if row is None:
         return []
-    row, also = best[0], [r for r in best[1:] if r["period"] == best[0]["period"]]
     words = f"{metric_name(metric)} {said(row['value'])} ({interval(row['low'], row['high'])})"
     if not math.isnan(number(row["expected"])):
-        words += f", expected {said(row['expected'])}"
+        words += f", {'worse than the ' if worse(row) else ''}expected {said(row['expected'])}"
     if row["kind"] != "realised":
         return [f"{words}; estimated, no labels yet"]
-    estimates = [f"; estimated {said(r['value'])}" for r in also if r["kind"] == "estimated"]
+    same = [r for r in rows if r["metric"] == metric and r["period"] == row["period"]]
+    estimates = [f"; estimated {said(r['value'])}" for r in same if r["kind"] == "estimated"]
     maturity = number(row["maturity"])
     labels = f"; on {maturity:.0%} of the labels" if maturity < 1 else "; realised"
     return ["".join([words, labels, *estimates[:1]])]

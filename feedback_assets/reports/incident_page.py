@@ -32,6 +32,7 @@ from feedback_assets.reports.rows import (
     interval,
     list_words,
     metric_name,
+    metric_word,
     number,
     records,
     said,
@@ -119,10 +120,10 @@ def _worst(rows: Sequence[Row]) -> float:
 def _headline(columns: Sequence[Sequence[Row]], promises: list[Row]) -> str:
     broken = broken_promises(promises)
     names = list_words([plain_text(held[0]["column_name"], 40) for held in columns])
-    missed = f"{metric_name(str(broken[0]['metric']))} missed its target" if broken else ""
-    if names and missed:
-        return f"{names} moved, and {missed[:1].lower() if missed[1:2].islower() else missed[:1]}{missed[1:]}"
-    return f"{names} moved" if names else missed or "Slices of the data moved"
+    metric = metric_word(str(broken[0]["metric"])) if broken else ""
+    parts = [f"{names} moved"] if names else []
+    parts += [f"{metric} missed its target"] if metric else []
+    return ", and ".join(parts) or "Slices of the data moved"
 
 
 def _answers(

@@ -100,6 +100,16 @@ def metric_name(metric: str) -> str:
     return METRIC_NAMES.get(metric, metric.replace("_", " "))
 
 
+def metric_word(metric: str) -> str:
+    """A metric's name within a sentence.
+
+    >>> metric_word("log_loss"), metric_word("roc_auc")
+    ('log loss', 'AUC')
+    """
+    name = metric_name(metric)
+    return name[:1].lower() + name[1:] if name[1:2].islower() else name
+
+
 def list_words(names: list[str], shown: int = 3) -> str:
     """Names in a sentence: "a, b and c", "a, b, c and 4 more"."""
     if len(names) > shown:

@@ -40,7 +40,7 @@ def day_markdown(day: DayFacts) -> str:
     """
     view = day_view(day)
     status = STATUS_WORDS.get(view.status, view.status)
-    lines = [f"**{markdown_text(headline(view))}** ({markdown_text(status)})", ""]
+    lines = [f"**{markdown_text(headline(day, view))}** ({markdown_text(status)})", ""]
     for answer in answers(day, view):
         told = "; ".join(markdown_text(line) for line in answer.lines if line)
         lines.append(f"- {answer.question}: {told}")

@@ -7,7 +7,7 @@ import pytest
 
 from feedback_assets_tests.worlds import World
 
-SHIFTED, CLEAN, ANSWERED, BROKEN = [f"2024-01-{day}" for day in (12, 13, 14, 15)]
+CLEAN, SHIFTED, ANSWERED, BROKEN = [f"2024-01-{day}" for day in (12, 13, 14, 15)]
 JUDGED = ["prediction_log", "feedback_table", "profiles", "drift_report"]
 
 
@@ -41,7 +41,7 @@ def test_without_a_champion_nothing_is_claimed(world: World) -> None:
 def test_a_shifted_day_drifts_and_a_clean_one_does_not(serving: World) -> None:
     serving.predict(serving.rows(SHIFTED, n=200, shift=2.0, version="1"), "shifted")
     serving.predict(serving.rows(CLEAN, n=200, version="1"), "clean")
-    serving.materialize(JUDGED, [SHIFTED, CLEAN])
+    serving.materialize(JUDGED, [CLEAN, SHIFTED])
     shifted = report(serving, SHIFTED)
     assert shifted.loc["size", "status"] == "drift"
     assert shifted.loc["speed", "status"] in ("stable", "immaterial")
@@ -87,8 +87,8 @@ def test_the_page_of_the_most_drifted_day_is_linked(tmp_path: Path) -> None:
     world.first_model()
     world.predict(world.rows(SHIFTED, n=100, shift=2.0, version="1"), "shifted")
     world.predict(world.rows(CLEAN, n=100, version="1"), "clean")
-    world.at(f"{CLEAN}T23:59:59")
-    world.materialize(JUDGED, [SHIFTED, CLEAN])
+    world.at(f"{SHIFTED}T23:59:59")
+    world.materialize(JUDGED, [CLEAN, SHIFTED])
     page = world.space.reports / "drift" / f"{SHIFTED}.html"
     assert SHIFTED in page.read_text("utf-8")
     assert world.metadata("drift_report", SHIFTED)["evidently"] == world.space.report_url(page)

@@ -106,7 +106,7 @@ def quiet_facts(**changes: Any) -> DayFacts:
     """A day on which nothing moved."""
     key = "2013-02-10"
     none: Any = {
-        "partition_key": key, "drift": drift_rows(key), "performance": performance_rows(key),
+        "partition_key": key, "drift": drift_rows(key), "performance": daily_metric(key),
         "sla": table(SLA_COLUMNS, []), "findings": table(FINDINGS_COLUMNS, []), "next_steps": [],
         "links": Links(),
     }  # fmt: skip

@@ -69,7 +69,7 @@ def test_the_day_is_understood_from_its_first_screen() -> None:
         "2013-02-15: carrier and the score",
         "less than 1 in a billion",
         "About 388 EUR lost on 902 answers (190 to 586)",
-        "Log loss 0.541 (0.507 to 0.575), expected 0.489; on 76% of the labels; estimated 0.536",
+        "Log loss 0.541 (0.507 to 0.575), worse than the expected 0.489; on 76% of the labels; estimated 0.536",
         "Log loss 0.522 against 0.51, 4 checks in a row",
         "origin = EWR and temp under 2.1: loss 0.12 higher (0.06 to 0.18)",
         "column temp is now DOUBLE, same day",
@@ -85,7 +85,7 @@ def test_the_columns_come_in_the_order_of_what_matters() -> None:
     html = day_html(day_facts(drift=drift))
     names = re.findall(r'<td class="who"><b>([^<]*)</b>', html)
     assert names[:4] == ["wind_speed", "temp", "carrier", "score"]
-    assert "wind_speed, temp, carrier and 1 more" in html or "are broken" in html
+    assert "wind_speed is broken, temp, carrier and the score have moved since" in html
 
 
 def test_every_number_of_a_row_is_on_the_page() -> None:
@@ -121,6 +121,20 @@ def test_a_quiet_day_says_so() -> None:
 def test_a_broken_promise_alone_is_the_headline() -> None:
     quiet = quiet_facts(sla=table(SLA_COLUMNS, [examples.promise(examples.DAY)]))
     assert "<h1>Log loss has missed its target 4 times</h1>" in day_html(quiet)
+
+
+def test_a_worse_metric_without_drift_is_not_called_quiet() -> None:
+    html = day_html(quiet_facts(performance=examples.performance_rows(examples.DAY)))
+    assert "<h1>No column has moved, but log loss is worse than expected</h1>" in html
+
+
+def test_a_slice_that_moved_alone_is_named() -> None:
+    drift = examples.drift_rows(examples.DAY, slices=True)
+    drift.loc[(drift["segment"] == "") & (drift["role"] != "day"), "status"] = "stable"
+    html = day_html(day_facts(drift=drift))
+    assert (
+        "temp where origin EWR and temp where origin JFK have moved since about 2013-02-13" in html
+    )
 
 
 def test_too_few_rows_claim_nothing() -> None:
