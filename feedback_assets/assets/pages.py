@@ -132,6 +132,9 @@ def incident_facts(book: Book, days: Sequence[str], next_steps: Sequence[str]) -
     findings = book.rows("findings", days)
     split = findings.loc[findings["kind"] == "drop_split", "partition_key"]
     once = findings[(findings["kind"] != "drop_split") | (findings["partition_key"] == split.max())]
+    harm = once[once["kind"] == "harm"]
+    if len(harm):
+        once = once.drop(harm.index.difference([harm["value"].fillna(0.0).idxmax()]))
     ongoing = book.newest == days[-1]
     return IncidentFacts(
         title=config.title,

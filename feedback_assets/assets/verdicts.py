@@ -13,7 +13,7 @@ from feedback_assets.config.schema import Reference
 from feedback_assets.drift.binning import Tally
 from feedback_assets.drift.profile import ReferenceProfile, SliceKey, from_tallies
 from feedback_assets.drift.stretch import stretch
-from feedback_assets.drift.verdict import DayVerdict, judge, judge_once
+from feedback_assets.drift.verdict import DayVerdict, days_read, judge, judge_once
 from feedback_assets.tables.table import Snapshot
 
 Counted = Mapping[SliceKey, Mapping[str, Tally]]
@@ -63,15 +63,16 @@ def since_training(
     found: dict[str, DayVerdict] = {}
     for key in keys:
         if key <= trained:
-            counted = stretch(con, profiles.relation([key]), profile, [key], reference.version)
-            found |= judge(profile, counted, [key], policy, [0], mature(space, [key], as_of))
+            counts = stretch(con, profiles.relation([key]), profile, [key], reference.version)
+            found |= judge(profile, counts, [key], policy, [0], mature(space, [key], as_of))
     if later:
-        days = partition_range(grain, trained, later[-1])[1:]
-        read = set(days[max(0, days.index(later[0]) - policy.window_days) :])
-        relation = profiles.relation([key for key in days if key in read])
-        counted = stretch(con, relation, profile, days, reference.version)
+        since = partition_range(grain, trained, later[-1])[1:]
+        skipped = max(0, since.index(later[0]) + 1 - days_read(policy))
+        days = since[skipped:]
+        counts = stretch(con, profiles.relation(days), profile, days, reference.version)
         wanted = [days.index(key) for key in later]
-        found |= judge(profile, counted, days, policy, wanted, mature(space, days, as_of))
+        ripe = mature(space, days, as_of)
+        found |= judge(profile, counts, days, policy, wanted, ripe, skipped)
     return found
 
 
@@ -99,12 +100,12 @@ def against_days(
         relation = fixed_counts(space, con, profiles, reference, days)
     else:
         relation = profiles.relation(days)
-    counted = stretch(con, relation, profile, days, reference.version)
+    counts = stretch(con, relation, profile, days, reference.version)
     place = {day: i for i, day in enumerate(days)}
     found: dict[str, DayVerdict] = {}
     for key, others in wanted.items():
-        moved = from_tallies(profile, of_days(counted, [place[day] for day in others]), policy)
-        today = of_days(counted, [place[key]])
+        moved = from_tallies(profile, of_days(counts, [place[day] for day in others]), policy)
+        today = of_days(counts, [place[key]])
         found[key] = judge_once(moved, today, policy, key)
     return found
 
@@ -168,10 +169,10 @@ def counted_against(
     return [key for (key,) in rows]
 
 
-def of_days(counted: Counted, positions: Sequence[int]) -> dict[SliceKey, dict[str, Tally]]:
+def of_days(counts: Counted, positions: Sequence[int]) -> dict[SliceKey, dict[str, Tally]]:
     """The tallies of some days."""
     rows = list(positions)
     return {
         key: {name: Tally(t.counts[rows], t.sums[rows]) for name, t in tallies.items()}
-        for key, tallies in counted.items()
+        for key, tallies in counts.items()
     }

@@ -16,7 +16,13 @@ from feedback_assets.drift.profile import (
     from_tallies,
 )
 from feedback_assets.drift.report import REPORT_COLUMNS, report_rows
-from feedback_assets.drift.verdict import ColumnVerdict, DayVerdict, judge, judge_once
+from feedback_assets.drift.verdict import (
+    ColumnVerdict,
+    DayVerdict,
+    days_read,
+    judge,
+    judge_once,
+)
 
 __all__ = [
     "REPORT_COLUMNS",
@@ -32,6 +38,7 @@ __all__ = [
     "build",
     "count",
     "count_categories",
+    "days_read",
     "from_tallies",
     "judge",
     "judge_once",

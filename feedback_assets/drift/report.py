@@ -25,6 +25,8 @@ standard deviations; a number that is not known is NaN, a text that is not known
 """
 DAY = "day"
 """Role and kind of the one row that is the day's own verdict; its column is "*"."""
+TOLD = frozenset({"drift", "immaterial", "broken"})
+"""Statuses whose change is told by what moved; of the others, how far it is from mattering."""
 Unseen = Mapping[tuple[str, str], Sequence[tuple[str, int]]]
 
 
@@ -87,6 +89,6 @@ def _row(column: ColumnVerdict) -> dict[str, object]:
         **asdict(column.statistics),
         "rows": column.rows,
         "rows_ref": column.rows_ref,
-        "size": column.size,
+        "size": column.change if column.status in TOLD else column.size,
         "reason": column.reason,
     }

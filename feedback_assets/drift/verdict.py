@@ -106,6 +106,11 @@ class DayVerdict:
         return tuple(sorted(found, key=_rank))
 
 
+def days_read(drift: Drift) -> int:
+    """Days, the judged one included, on which a verdict depends."""
+    return drift.window_days + RECENT
+
+
 def judge(
     profile: ReferenceProfile,
     stretch: Mapping[SliceKey, Mapping[str, Tally]],
@@ -113,20 +118,23 @@ def judge(
     drift: Drift,
     wanted: Sequence[int],
     matured: Mapping[str, Container[int]] | None = None,
+    skipped: int = 0,
 ) -> dict[str, DayVerdict]:
     """Verdicts on some days of a stretch, each from the days up to it.
 
-    The verdict of a position uses no group after it, and none that is `drift.window_days` or more
-    before it: older groups may be left at 0. It is the same whichever other days are asked for.
+    The verdict of a position uses no group after it, and none that is `days_read(drift)` or more
+    before it. It is the same whichever other days are asked for.
 
     Args:
         profile: The reference.
         stretch: Slice → column → its tally, counted with the profile's bins, one group a day.
-        days: Partition keys of the groups since the reference came into use, oldest first.
+        days: Partition keys of the groups, oldest first.
         drift: The policy.
         wanted: Positions to judge.
         matured: Column → positions whose counts may serve as evidence (labels that have all
             come); on other days the column is shown and nothing is claimed.
+        skipped: Days between the reference and the first of `days`, which need not be read: a later
+            beginning of a change has less weight, so that one may look for ever.
 
     Returns:
         Partition key → verdict.
@@ -140,7 +148,7 @@ def judge(
         return {}
     first = positions[0] - drift.window_days + 1
     low = max(0, first - RECENT)
-    bench = Bench(family, list(days), drift, positions, low)
+    bench = Bench(family, list(days), drift, positions, low, skipped=skipped)
     return {days[p]: _day(bench.columns(i)) for i, p in enumerate(positions)}
 
 

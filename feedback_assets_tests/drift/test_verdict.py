@@ -9,6 +9,7 @@ from feedback_assets.drift import (
     DayVerdict,
     Tally,
     build,
+    days_read,
     from_tallies,
     judge,
     judge_once,
@@ -384,3 +385,22 @@ def test_hostile_category_names_are_cut_and_printable():
     assert "\x00" not in reason
     assert "\n" not in reason
     assert len(reason) < 400
+
+
+def test_days_long_before_need_not_be_read():
+    rng = np.random.default_rng(8)
+    before, policy = rng.normal(size=3_000), Drift(window_days=5)
+    profile = build({"x": before}, {"x": "numeric"}, policy)
+    days = [f"d{day:02d}" for day in range(40)]
+    values = rng.normal(size=40 * 200) + np.repeat(np.arange(40) >= 37, 200)
+    counted = tally(values, profile.columns["x"].bins, np.repeat(np.arange(40), 200), 40)
+    whole = judge(profile, {WHOLE: {"x": counted}}, days, policy, [38, 39])
+    skipped = 39 - days_read(policy)
+    late = Tally(counted.counts[skipped:], counted.sums[skipped:])
+    wanted = [38 - skipped, 39 - skipped]
+    found = judge(
+        profile, {WHOLE: {"x": late}}, days[skipped:], policy, wanted, skipped=skipped
+    )  # fmt: skip
+    assert repr(found) == repr(whole)
+    assert found["d39"].columns[0].status == "drift"
+    assert found["d39"].columns[0].since == "d37"

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from feedback_assets.config.schema import Config
-from feedback_assets.drift import DayVerdict, build, day_verdict, tally
+from feedback_assets.drift import WHOLE, DayVerdict, build, judge, tally
 from feedback_assets.reports.evidently_page import harmless, render
 
 SCRIPT = (
@@ -66,7 +66,7 @@ def verdict_of(current: pd.DataFrame, reference: pd.DataFrame, loop: Config) -> 
     kinds = {k: v for k, v in KINDS.items() if k in current and k in reference}
     profile = build(reference, kinds, loop.drift)
     counted = {c: tally(current[c], profile.columns[c].bins) for c in kinds}
-    return day_verdict(profile, counted, loop.drift)
+    return judge(profile, {WHOLE: counted}, ["d"], loop.drift, [0])["d"]
 
 
 @pytest.fixture(scope="module")

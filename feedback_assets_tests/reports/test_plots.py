@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from feedback_assets.config.schema import Drift
-from feedback_assets.drift import build, day_verdict, tally
+from feedback_assets.drift import WHOLE, build, judge, tally
 from feedback_assets.reports import model_plots, plots
 
 DAYS = [f"2013-02-{day:02d}" for day in range(1, 29)]
@@ -23,7 +23,7 @@ def verdicts() -> Any:
     reference = pd.DataFrame({name: RNG.normal(size=500) for name in NAMES})
     profile = build(reference, dict.fromkeys(NAMES, "numeric"), Drift())
     counted = {n: tally(reference[n] + i, profile.columns[n].bins) for i, n in enumerate(NAMES)}
-    return day_verdict(profile, counted, Drift()).columns
+    return judge(profile, {WHOLE: counted}, ["d"], Drift(), [0])["d"].columns
 
 
 def every_plot(*, empty: bool) -> dict[str, bytes]:
