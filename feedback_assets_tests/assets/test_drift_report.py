@@ -93,3 +93,33 @@ def test_the_page_of_the_most_drifted_day_is_linked(tmp_path: Path) -> None:
     assert SHIFTED in page.read_text("utf-8")
     assert world.metadata("drift_report", SHIFTED)["evidently"] == world.space.report_url(page)
     assert "evidently" not in world.metadata("drift_report", CLEAN)
+
+
+def test_several_references_stand_beside_each_other_and_the_first_decides(tmp_path: Path) -> None:
+    references = [
+        {"kind": "training"},
+        {"kind": "previous", "days": 3},
+        {"kind": "same_weekday", "weeks": 1},
+        {"kind": "fixed", "start": "2024-01-02", "end": "2024-01-04"},
+    ]
+    world = World(tmp_path, drift={"references": references, "min_rows": 40})
+    world.first_model()
+    world.at("2024-01-20")
+    days = [f"2024-01-{day}" for day in range(12, 17)]
+    for position, day in enumerate(days):
+        shift = 3.0 if day >= days[-2] else 0.0
+        world.predict(world.rows(day, n=150, shift=shift, seed=position, version="1"), day)
+    world.materialize(JUDGED, days)
+    frame = world.frame("drift_report")
+    own = frame[(frame["role"] == "day") & (frame["partition_key"] == days[-1])]
+    names = ["training", "previous 3", "same weekday, 1 weeks", "2024-01-02 to 2024-01-04"]
+    assert sorted(own["against"]) == sorted(names)
+    size = frame[(frame["column_name"] == "size") & (frame["segment"] == "")]
+    status = size.set_index(["against", "partition_key"])["status"]
+    assert status["training", days[-1]] == "drift"
+    assert status["2024-01-02 to 2024-01-04", days[-1]] == "drift"
+    assert status["previous 3", days[0]] == "insufficient", "no day before it is in these cells"
+    assert status["previous 3", days[-2]] == "drift"
+    assert world.metadata("drift_report", days[-1])["verdict"] == "drift"
+    kept = world.space.models / "1" / "counted"
+    assert len(list(kept.glob("2024-01-0[234]-*.parquet"))) == 3, "dates are counted once"
