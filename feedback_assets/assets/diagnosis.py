@@ -35,28 +35,31 @@ NEAR_DAYS = 3
 
 
 def segment_news(
-    space: LoopSpace, con: duckdb.DuckDBPyConnection, source: Snapshot, key: str
-) -> list[Finding]:
-    """Segment values that are new on this day, or have vanished."""
-    days = trailing(space, source, [key], BEFORE_DAYS + 1)
-    if key not in days or len(days) < 2:
-        return []
-    found: list[Finding] = []
-    alpha = 1 - space.config.performance.confidence
-    for segment in space.config.columns.segments:
+    space: LoopSpace, con: duckdb.DuckDBPyConnection, source: Snapshot, keys: Sequence[str]
+) -> dict[str, list[Finding]]:
+    """Segment values that are new on a day, or have vanished, by day."""
+    found: dict[str, list[Finding]] = {key: [] for key in keys}
+    days = trailing(space, source, keys, BEFORE_DAYS + 1)
+    windows = {key: trailing(space, source, [key], BEFORE_DAYS + 1) for key in keys}
+    policy = space.config.performance
+    for segment in space.config.columns.segments if days else []:
         counts = con.execute(
             f"""SELECT partition_key, CAST({ident(segment)} AS STRING) AS v, COUNT(*) AS n
                 FROM {source.relation(days, ["partition_key", segment])}
                 WHERE {ident(segment)} IS NOT NULL GROUP BY partition_key, v"""
         ).df()
         table = counts.pivot_table(index="partition_key", columns="v", values="n", fill_value=0)
-        table = table.reindex(days, fill_value=0)
-        kept = table.sum().nlargest(SEGMENT_VALUES).index
-        rows = table[kept].to_numpy(np.int64)
-        found += segment_findings(
-            key, segment, [str(v) for v in kept], rows[:-1], rows[-1:], alpha,
-            space.config.performance.min_rows,
-        )  # fmt: skip
+        table = table.reindex(days, fill_value=0).astype(np.int64)
+        for key, window in windows.items():
+            if key not in window or len(window) < 2:
+                continue
+            here = table.loc[window]
+            kept = here.sum().nlargest(SEGMENT_VALUES).index
+            rows = here[kept].to_numpy(np.int64)
+            found[key] += segment_findings(
+                key, segment, [str(v) for v in kept], rows[:-1], rows[-1:],
+                1 - policy.confidence, policy.min_rows,
+            )  # fmt: skip
     return found
 
 

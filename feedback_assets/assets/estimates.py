@@ -80,9 +80,12 @@ def _by_version(
     if not parts:
         return
     held = {version: models[str(version)].manifest["metrics"] for version in parts}
-    for version, part in parts.items():
-        yield from _rows(str(version), estimators[version].estimate(part), held[version])
-    whole = estimate_together([(estimators[version], part) for version, part in parts.items()])
+    found = {version: estimators[version].estimate(part) for version, part in parts.items()}
+    for version, estimates in found.items():
+        yield from _rows(str(version), estimates, held[version])
+    whole = next(iter(found.values()))
+    if len(parts) > 1:
+        whole = estimate_together([(estimators[v], part) for v, part in parts.items()])
     unknown = answered - sum(len(part) for part in parts.values())
     mixed: dict[str, float | None] = {
         name: weighted([(held[v].get(name), len(part)) for v, part in parts.items()])

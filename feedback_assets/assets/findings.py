@@ -110,10 +110,12 @@ def findings(space: LoopSpace) -> dg.AssetsDefinition:
         with connect(space.settings) as con:
             past = past_of(space, con, inputs["drift_report"], inputs["performance_report"], keys)
             source = inputs["feedback_table"]
-            found: dict[str, list[Finding]] = {}
             serving = champion(space)
+            found = segment_news(space, con, source, keys)
+            concept = concept_findings(space, con, source, serving, keys) if serving else {}
             for key in keys:
-                found[key] = found_on(space, con, source, past, serving, key)
+                found[key] += concept.get(key, [])
+                found[key] += found_on(space, con, source, past, serving, key)
             rows = finding_rows(one for each in found.values() for one in each)
             with registered(con, "fa_found", rows):
                 snapshot = space.table("findings").replace(
@@ -127,7 +129,7 @@ def findings(space: LoopSpace) -> dg.AssetsDefinition:
             } | {"findings": snapshot}  # fmt: skip
             book = open_book(space, con, shown, keys)
             facts = write_book(book, keys, next_steps(space, context.instance, clock))
-            said = {key: day_metadata(book, found[key], facts[key]) for key in keys}
+            said = {key: day_metadata(book, past, found[key], facts[key]) for key in keys}
             return partitioned_result(context, space, snapshot, con, said)
 
     return _findings
@@ -169,10 +171,8 @@ def found_on(
     serving: ModelVersion | None,
     key: str,
 ) -> list[Finding]:
-    """All findings of a day, told from the stored tables alone."""
-    found = segment_news(space, con, source, key)
-    if serving is not None:
-        found += concept_findings(space, con, source, serving, key)
+    """What is found out about a day that drifts or drops, and what is looked at every week."""
+    found: list[Finding] = []
     drifts, drops = past.begins_to_drift(key), past.begins_to_drop(key)
     if past.troubled(key):
         found += harm_findings(space, past, key)
@@ -227,7 +227,7 @@ def next_steps(space: LoopSpace, instance: dg.DagsterInstance, clock: Clock) -> 
     return [explain(space.config, gather(space, instance, clock.now())).decision.reason]
 
 
-def day_metadata(book: Book, found: Sequence[Finding], facts: DayFacts) -> Metadata:
+def day_metadata(book: Book, past: Past, found: Sequence[Finding], facts: DayFacts) -> Metadata:
     """What one day's event says: in short, and where its pages are."""
     key = facts.partition_key
     said: Metadata = {
@@ -238,6 +238,6 @@ def day_metadata(book: Book, found: Sequence[Finding], facts: DayFacts) -> Metad
     if incident:
         page = book.incident_page(incident)
         said["incident"] = dg.MetadataValue.url(book.space.report_url(page))
-    if found or incident or key == book.newest:
+    if key == book.newest or past.begins_to_drift(key) or past.begins_to_drop(key):
         said["told"] = dg.MetadataValue.md(day_markdown(facts))
     return said

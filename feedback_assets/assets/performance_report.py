@@ -103,7 +103,8 @@ def judged(
     parts = [realised_rows(rows, wanted, config, expected, late, now)]
     if config.performance.estimate:
         parts.append(estimated_rows(space, con, source, rows, wanted, models, now))
-    return pd.concat([part for part in parts if len(part)], ignore_index=True), rows
+    filled = [part for part in parts if len(part)] or parts[:1]
+    return pd.concat(filled, ignore_index=True), rows
 
 
 def history(

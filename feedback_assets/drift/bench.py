@@ -55,6 +55,9 @@ class Bench:
         here = [k for k, h in enumerate(self.family) if self._shown(h, i)]
         said = {k: self._unclaimed(self.family[k], i) for k in here}
         said |= {k: self._broken(self.family[k], i, len(here)) for k in here if not said[k][1]}
+        # What is broken as a whole is broken in its slices, and no drift there.
+        faults = {self.family[k].reference.name: said[k] for k in here if said[k][0] == "broken"}
+        said |= {k: faults.get(self.family[k].reference.name, said[k]) for k in here}
         judged = [k for k in here if not said[k][1]]
         counted = [k for k in judged if not self._ignored(k)]
         for group in (counted, *([k] for k in judged if self._ignored(k))):

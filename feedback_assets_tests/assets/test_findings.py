@@ -8,6 +8,7 @@ from feedback_assets_tests.worlds import World
 
 GOOD = [f"2024-01-{day:02d}" for day in range(12, 24)]
 BAD = [f"2024-01-{day:02d}" for day in range(24, 31)]
+pytestmark = pytest.mark.xdist_group("findings")
 
 
 @pytest.fixture(scope="module")
