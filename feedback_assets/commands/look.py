@@ -5,13 +5,17 @@ import math
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
 from feedback_assets.errors import FeedbackAssetsError
 from feedback_assets.settings import Settings
 
-FIGURES = ("psi", "js", "g", "chi2", "ks", "ks_p", "wasserstein", "wasserstein_sd")
+FIGURES = {
+    "psi": "PSI", "js": "JS", "chi2": "chi2", "ks": "KS", "ks_p": "KS p", "wasserstein_sd": "W / sd",
+}  # fmt: skip
+"""Figure to its heading; `W / sd` is Wasserstein's distance in standard deviations."""
 
 
 def register(app: typer.Typer) -> None:
@@ -69,11 +73,11 @@ def compare(
     found = exact_statistics(
         Frame(trained), Frame(now), {name: columns.kind_of(name) for name in names}
     )
-    shown = RichTable("column", "rows", "nulls", *FIGURES, "note")
+    shown = RichTable("column", "nulls", *FIGURES.values(), box=box.SIMPLE, padding=(0, 1))
     for name, exact in sorted(found.items(), key=lambda pair: -_number(pair[1].psi)):
-        nulls = f"{exact.null_share_ref:.1%} → {exact.null_share:.1%}"
+        nulls = f"{exact.null_share_ref:.0%}→{exact.null_share:.0%}"
         figures = (_shown(getattr(exact, figure)) for figure in FIGURES)
-        shown.add_row(name, f"{exact.rows:,}", nulls, *figures, exact.reason)
+        shown.add_row(f"{name} ({exact.reason})" if exact.reason else name, nulls, *figures)
     console.print(
         f"{space.config.title}: {rows:,} rows from {first} to {last} against the "
         f"{len(trained):,} rows that trained version {model.version}; largest PSI first",
@@ -87,4 +91,4 @@ def _number(value: float) -> float:
 
 
 def _shown(value: float) -> str:
-    return "" if math.isnan(value) else f"{value:.3g}"
+    return "" if math.isnan(value) else f"{value:.2g}"

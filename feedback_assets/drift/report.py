@@ -64,6 +64,7 @@ def _day_row(key: str, against: str, day: DayVerdict) -> dict[str, object]:
         "segment": "",
         "segment_value": "",
         "status": day.status,
+        "since": min((c.since for c in day.drifted if c.since), default=None),
         "weight": day.drift_weight,
         "rows": day.rows,
         "rows_ref": max((c.rows_ref for c in day.columns), default=0),

@@ -1,6 +1,8 @@
 """Realised and estimated performance through real runs: labels late, promises, restated values."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -12,9 +14,17 @@ FIRST, SECOND = "2024-01-12", "2024-01-13"
 pytestmark = pytest.mark.xdist_group("performance_report")
 
 
+@dataclass(frozen=True)
+class Served:
+    """A champion has answered two days; what was said before and after their labels came."""
+
+    world: World
+    before: pd.DataFrame
+    told_before: dict[str, Any]
+
+
 @pytest.fixture(scope="module")
-def serving(tmp_path_factory: pytest.TempPathFactory) -> World:
-    """A loop with a champion that has answered two days, whose labels have not come."""
+def served(tmp_path_factory: pytest.TempPathFactory) -> Served:
     promise = {"metric": "accuracy", "target": 0.99, "checks": 2, "period": "day"}
     world = World(tmp_path_factory.mktemp("served"), performance={"sla": [promise]})
     world.first_model()
@@ -22,58 +32,62 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> World:
     for day in (FIRST, SECOND):
         world.predict(world.rows(day, n=200, version="1"), f"answered {day}")
     world.materialize(DATAFLOW, [FIRST, SECOND])
-    return world
+    before = world.frame("performance_report")
+    told = world.metadata("performance_report", FIRST)
+    for day in (FIRST, SECOND):
+        world.feed(world.rows(day, n=200, version="1"), f"labels {day}")
+    world.dataflow(FIRST, 4)
+    return Served(world, before, told)
 
 
-def whole(world: World, kind: str, period: str = "day") -> pd.DataFrame:
+def whole(frame: pd.DataFrame, kind: str, period: str = "day") -> pd.DataFrame:
     """Rows of everything together, by partition and metric."""
-    frame = world.frame("performance_report")
     here = frame[(frame["segment"] == "") & (frame["model_version"] == "")]
     here = here[(here["kind"] == kind) & (here["period"] == period)]
     return here.set_index(["partition_key", "metric"])
 
 
-def test_before_labels_come_performance_is_estimated(serving: World) -> None:
-    estimated, realised = whole(serving, "estimated"), whole(serving, "realised")
+def test_before_labels_come_performance_is_estimated(served: Served) -> None:
+    estimated, realised = whole(served.before, "estimated"), whole(served.before, "realised")
     loss = estimated.loc[(FIRST, "log_loss")]
     assert loss["low"] < loss["value"] < loss["high"]
     assert 0.2 < loss["value"] < 0.7
     assert pd.isna(realised.loc[(FIRST, "log_loss"), "value"])
     assert realised.loc[(FIRST, "log_loss"), "reason"] == "0 labels, 30 needed"
-    told = serving.metadata("performance_report", FIRST)
+    told = served.told_before
     assert told["estimated_log_loss"] == loss["value"]
     assert told["expected_log_loss"] == pytest.approx(loss["expected"])
     assert "realised_log_loss" not in told
-    assert whole(serving, "adjusted").loc[(FIRST, "log_loss"), "value"] > 0
+    assert whole(served.before, "adjusted").loc[(FIRST, "log_loss"), "value"] > 0
 
 
-def test_when_labels_arrive_the_day_is_stated_anew_beside_its_estimate(serving: World) -> None:
-    serving.feed(serving.rows(FIRST, n=200, version="1"), "first labels")
-    serving.feed(serving.rows(SECOND, n=200, version="1"), "second labels")
-    serving.dataflow(FIRST, 4)
-    realised, estimated = whole(serving, "realised"), whole(serving, "estimated")
+def test_when_labels_arrive_the_day_is_stated_anew_beside_its_estimate(served: Served) -> None:
+    world = served.world
+    frame = world.frame("performance_report")
+    realised, estimated = whole(frame, "realised"), whole(frame, "estimated")
     for day in (FIRST, SECOND):
         loss = realised.loc[(day, "log_loss")]
         assert loss["labels"] == 200
         assert loss["low"] < loss["value"] < loss["high"]
         assert estimated.loc[(day, "log_loss"), "value"] > 0, "the estimate stays beside it"
-    assert "0." in serving.metadata("performance_report", FIRST)["performance"]
-    weeks = whole(serving, "realised", "week")
-    assert weeks.loc[(SECOND, "log_loss"), "labels"] == 400
-    before = serving.versions()
-    serving.materialize(["performance_report"], [FIRST, SECOND])
-    assert serving.versions() == before, "judging twice changes nothing"
+    told = world.metadata("performance_report", FIRST)
+    assert "0." in told["performance"]
+    assert "data:image/png" in told["reliability"]
+    assert whole(frame, "realised", "week").loc[(SECOND, "log_loss"), "labels"] == 400
+    before = world.versions()
+    world.materialize(["performance_report"], [FIRST, SECOND])
+    assert world.versions() == before, "judging twice changes nothing"
 
 
-def test_a_promise_is_broken_by_misses_in_a_row(serving: World) -> None:
-    sla = serving.frame("sla").set_index("partition_key")
+def test_a_promise_is_broken_by_misses_in_a_row(served: Served) -> None:
+    sla = served.world.frame("sla").set_index("partition_key")
     assert sla.loc[[FIRST, SECOND], "streak"].tolist() == [1, 2]
     assert sla.loc[[FIRST, SECOND], "broken"].tolist() == [False, True]
-    assert serving.metadata("performance_report", SECOND)["sla_streak"] == 2
+    assert served.world.metadata("performance_report", SECOND)["sla_streak"] == 2
 
 
-def test_segments_and_versions_have_rows_of_their_own(serving: World) -> None:
-    frame = serving.frame("performance_report")
+def test_segments_and_versions_have_rows_of_their_own(served: Served) -> None:
+    frame = served.world.frame("performance_report")
     assert set(frame.loc[frame["segment"] == "region", "segment_value"]) == {"north", "south"}
     assert "1" in set(frame["model_version"])
 
@@ -100,8 +114,9 @@ def test_a_value_by_sql_is_realised_and_estimated(tmp_path: Path) -> None:
     world.predict(rows, "answered")
     world.feed(rows, "labels")
     world.dataflow(FIRST, 4)
-    realised = whole(world, "realised").loc[(FIRST, "value")]
-    share = whole(world, "realised").loc[(FIRST, "accuracy"), "value"]
+    frame = world.frame("performance_report")
+    realised = whole(frame, "realised").loc[(FIRST, "value")]
+    share = whole(frame, "realised").loc[(FIRST, "accuracy"), "value"]
     assert realised["value"] == pytest.approx(3 * share - 1)
-    estimated = whole(world, "estimated").loc[(FIRST, "value")]
+    estimated = whole(frame, "estimated").loc[(FIRST, "value")]
     assert estimated["low"] < estimated["value"] < estimated["high"]
