@@ -106,7 +106,7 @@ def day_facts(book: Book, key: str, next_steps: Sequence[str]) -> DayFacts:
         recent_performance=performance[performance["segment"] == ""],
         against=config.drift.references[0].name,
         reference=reference_words(book.days, key),
-        next_steps=next_steps if key == book.newest else (),
+        next_steps=next_steps if key == book.newest else [past(space)],
         confidence=config.performance.confidence,
         links=Links(
             previous=f"{order[place - 1]}.html" if 0 < place <= len(order) else "",
@@ -147,12 +147,17 @@ def incident_facts(book: Book, days: Sequence[str], next_steps: Sequence[str]) -
         against=config.drift.references[0].name,
         reference=reference_words(book.days, days[-1]),
         deeds=deeds(book.space, days),
-        next_steps=next_steps if ongoing else (),
+        next_steps=next_steps if ongoing else [past(book.space)],
         compared=f"the week to {split.max()} with the four weeks before" if len(split) else "",
         ongoing=ongoing,
         confidence=config.performance.confidence,
         pages={key: f"../days/{key}.html" for key in shown},
     )
+
+
+def past(space: LoopSpace) -> str:
+    """What stands for the plan where it is not today's."""
+    return f"This is past; what was decided since tells: feedback-assets decisions {space.name}"
 
 
 def deeds(space: LoopSpace, days: Sequence[str]) -> list[Deed]:
