@@ -10,7 +10,7 @@ from feedback_assets.assets.contract import refuse_missing
 from feedback_assets.assets.drift_pages import write_pages
 from feedback_assets.assets.materialize import Metadata, partitioned_result
 from feedback_assets.assets.models import ModelVersion, champion
-from feedback_assets.assets.space import LoopSpace
+from feedback_assets.assets.space import LoopSpace, follows
 from feedback_assets.assets.typed import cast_sql
 from feedback_assets.assets.verdicts import verdicts
 from feedback_assets.clock import Clock
@@ -34,17 +34,12 @@ COLUMNS = {**REPORT_COLUMNS, "reference": "BIGINT"}
 
 def drift_report(space: LoopSpace) -> dg.AssetsDefinition:
     """The asset `[loop, drift_report]`, partitioned by prediction time."""
-    condition = (
-        dg.AutomationCondition.any_deps_updated().since_last_handled()
-        & ~dg.AutomationCondition.any_deps_in_progress()
-        & ~dg.AutomationCondition.in_progress()
-    )
 
     @dg.asset(
         deps=[space.key("profiles")],
         partitions_def=space.partitions,
         backfill_policy=dg.BackfillPolicy.multi_run(space.config.partitions.chunk),
-        automation_condition=condition,
+        automation_condition=follows(),
         **space.attributes(
             "drift_report",
             DESCRIPTION.format(alpha=space.config.drift.alpha, margin=space.config.drift.margin_sd),

@@ -20,7 +20,7 @@ from feedback_assets.assets.materialize import Metadata, partitioned_result
 from feedback_assets.assets.models import ModelVersion, champion
 from feedback_assets.assets.pages import TABLES, Book, open_book, write_book
 from feedback_assets.assets.relations import concept_findings, domain_findings
-from feedback_assets.assets.space import LoopSpace
+from feedback_assets.assets.space import LoopSpace, follows
 from feedback_assets.assets.typed import cast_sql
 from feedback_assets.causes.findings import FINDINGS_COLUMNS, Finding, finding_rows
 from feedback_assets.clock import Clock
@@ -80,17 +80,12 @@ class Past:
 
 def findings(space: LoopSpace) -> dg.AssetsDefinition:
     """The asset `[loop, findings]`, partitioned by prediction time."""
-    condition = (
-        dg.AutomationCondition.any_deps_updated().since_last_handled()
-        & ~dg.AutomationCondition.any_deps_in_progress()
-        & ~dg.AutomationCondition.in_progress()
-    )
 
     @dg.asset(
         deps=[space.key("drift_report"), space.key("performance_report")],
         partitions_def=space.partitions,
         backfill_policy=dg.BackfillPolicy.multi_run(space.config.partitions.chunk),
-        automation_condition=condition,
+        automation_condition=follows(),
         **space.attributes(
             "findings",
             DESCRIPTION.format(title=space.config.title),

@@ -13,7 +13,7 @@ from feedback_assets.assets.contract import refuse_missing
 from feedback_assets.assets.estimates import estimated_rows
 from feedback_assets.assets.materialize import Metadata, partitioned_result
 from feedback_assets.assets.models import champion, versions
-from feedback_assets.assets.space import LoopSpace
+from feedback_assets.assets.space import LoopSpace, follows
 from feedback_assets.assets.typed import cast_sql
 from feedback_assets.config.schema import Config
 from feedback_assets.performance.maturity import told
@@ -41,17 +41,12 @@ MATURE = 0.9
 
 def performance_report(space: LoopSpace) -> dg.AssetsDefinition:
     """The asset `[loop, performance_report]`, partitioned by prediction time."""
-    condition = (
-        dg.AutomationCondition.any_deps_updated().since_last_handled()
-        & ~dg.AutomationCondition.any_deps_in_progress()
-        & ~dg.AutomationCondition.in_progress()
-    )
 
     @dg.asset(
         deps=[space.key("feedback_table")],
         partitions_def=space.partitions,
         backfill_policy=dg.BackfillPolicy.multi_run(space.config.partitions.chunk),
-        automation_condition=condition,
+        automation_condition=follows(),
         **space.attributes(
             "performance_report",
             DESCRIPTION.format(kpi=space.config.kpi.name, name=space.name),

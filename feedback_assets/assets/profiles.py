@@ -9,7 +9,7 @@ import pandas as pd
 from feedback_assets.assets.contract import refuse_missing
 from feedback_assets.assets.materialize import Metadata, partitioned_result
 from feedback_assets.assets.models import ModelVersion, champion
-from feedback_assets.assets.space import LoopSpace
+from feedback_assets.assets.space import LoopSpace, follows
 from feedback_assets.assets.typed import cast_sql
 from feedback_assets.drift.counting import PROFILE_COLUMNS
 from feedback_assets.drift.profile import NULL_VALUE, OTHER_VALUES, ReferenceProfile
@@ -27,17 +27,12 @@ rows are not read again."""
 
 def profiles(space: LoopSpace) -> dg.AssetsDefinition:
     """The asset `[loop, profiles]`, partitioned by prediction time."""
-    condition = (
-        dg.AutomationCondition.any_deps_updated().since_last_handled()
-        & ~dg.AutomationCondition.any_deps_in_progress()
-        & ~dg.AutomationCondition.in_progress()
-    )
 
     @dg.asset(
         deps=[space.key("feedback_table")],
         partitions_def=space.partitions,
         backfill_policy=dg.BackfillPolicy.multi_run(space.config.partitions.chunk),
-        automation_condition=condition,
+        automation_condition=follows(),
         **space.attributes("profiles", DESCRIPTION, {"deltalake", "duckdb"}),
     )
     def _profiles(context: dg.AssetExecutionContext) -> dg.MaterializeResult:

@@ -135,6 +135,15 @@ class LoopSpace:
         )
 
 
+def follows() -> dg.AutomationCondition:
+    """Plain dataflow: made again when what it is made of has changed, and is not being made."""
+    return (
+        dg.AutomationCondition.any_deps_updated().since_last_handled()
+        & ~dg.AutomationCondition.any_deps_in_progress()
+        & ~dg.AutomationCondition.in_progress()
+    )
+
+
 def micros(moment: dt.datetime) -> int:
     """Microseconds since 1970, the unit in which `as_of` is compared between commits."""
     return int(moment.timestamp() * 1_000_000)

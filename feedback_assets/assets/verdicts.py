@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from uuid import uuid4
 
 import duckdb
 
@@ -151,7 +152,8 @@ def fixed_counts(
             continue
         path = kept / f"{day}-{there[day].digest[:16]}.parquet"
         if not path.exists():
-            making = path.with_suffix(".tmp")
+            # Two processes may count the same day at once: each writes a file of its own.
+            making = kept / f".{path.name}.{uuid4().hex}"
             counted(space, con, source, [day], reference).to_parquet(making, index=False)
             making.rename(path)
         relations.append(f"(SELECT * FROM read_parquet('{path}'))")
