@@ -54,7 +54,7 @@ schema: setup ## Write configs/schema/loop.schema.json again
 	@$(BIN)/feedback-assets schema
 
 lock: setup ## Resolve the dependencies again
-	@$(BIN)/uv pip compile pyproject.toml --universal --extra demo --extra dev --python-version 3.11 \
+	@$(BIN)/uv pip compile pyproject.toml --universal --extra demo --extra postgres --extra dev --python-version 3.11 \
 		--no-emit-index-url --no-annotate --custom-compile-command "make lock" -q -o requirements.lock
 
 clean: ## Remove all state (var/), keep the environment

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from feedback_assets import __version__
-from feedback_assets.commands import ask, begin, explain, look, run
+from feedback_assets.commands import ask, begin, challenge, explain, importing, look, run, serve
 from feedback_assets.errors import FeedbackAssetsError
 
 app = typer.Typer(
@@ -24,6 +24,9 @@ run.register(app)
 ask.register(app)
 explain.register(app)
 look.register(app)
+importing.register(app)
+challenge.register(app)
+serve.register(app)
 
 
 @app.command()

@@ -35,3 +35,23 @@ class ParityError(TrainingError):
 
 class GateError(FeedbackAssetsError):
     """Champion and candidate cannot be compared fairly."""
+
+
+class InboxError(FeedbackAssetsError):
+    """The inbox cannot take or give rows."""
+
+
+class InboxFullError(InboxError):
+    """Too much waits to be written, or the disk is nearly full; trying later may help."""
+
+
+class InboxClosedError(InboxError):
+    """The inbox was closed, or stopped at an error of its disk; nothing more is taken."""
+
+
+class ServingError(FeedbackAssetsError):
+    """No model, or nothing that the configuration names, can answer."""
+
+
+class DoorError(FeedbackAssetsError):
+    """The service cannot start: a port, a certificate, a token or a loop is wrong."""

@@ -16,11 +16,13 @@ from feedback_assets.assets.drift_report import drift_report
 from feedback_assets.assets.feedback_events import feedback_events
 from feedback_assets.assets.feedback_table import feedback_table
 from feedback_assets.assets.findings import findings
+from feedback_assets.assets.imported_logs import imported_logs
 from feedback_assets.assets.labeled_pool import labeled_pool
 from feedback_assets.assets.performance_report import performance_report
 from feedback_assets.assets.prediction_log import prediction_log
 from feedback_assets.assets.profiles import profiles
 from feedback_assets.assets.promoted_model import promoted_model
+from feedback_assets.assets.serving_log import serving_log
 from feedback_assets.assets.space import LOOP_TAG, LoopSpace
 from feedback_assets.checks.contracts import contract_check
 from feedback_assets.checks.signals import signal_checks
@@ -44,6 +46,7 @@ ASSETS = (
     labeled_pool,
     candidate_model,
     promoted_model,
+    serving_log,
 )
 SENSORS = (arrivals, late_feedback, retrain, promotion)
 
@@ -85,6 +88,8 @@ class FeedbackLoop:
         space = self.space
         with accepted_betas():
             assets = [make(space) for make in ASSETS]
+            if space.imports_logs:
+                assets.append(imported_logs(space))
         return dg.Definitions(
             assets=assets,
             asset_checks=[

@@ -18,6 +18,19 @@ class Settings(BaseSettings):
         default="http://127.0.0.1:3001",
         description="Where `feedback-assets ui` serves the reports folder; links in metadata.",
     )
+    inbox_url: str | None = Field(
+        default=None,
+        description="postgresql://... for several replicas; SQLite in the home if absent.",
+    )
+    inbox_queue: int = Field(
+        default=10_000, ge=1, description="Rows that may wait to be written; more get 503."
+    )
+    inbox_free_mb: int = Field(
+        default=512, ge=0, description="Free space below which the door refuses to take more."
+    )
+    inbox_keep_days: float = Field(
+        default=7, ge=0, description="How long rows stay in the inbox after the tables took them."
+    )
     memory_limit: str = Field(default="1000MB", description="DuckDB's memory before it spills.")
     threads: int = Field(default=2, ge=1, description="DuckDB's threads in one process.")
 
@@ -35,6 +48,21 @@ class Settings(BaseSettings):
     def models(self) -> Path:
         """What serves and compares: `<loop>/<version>/` with model.onnx and its manifest."""
         return self.root / "models"
+
+    @property
+    def inbox(self) -> Path:
+        """What the service has taken and the tables have not yet."""
+        return self.root / "inbox"
+
+    @property
+    def landing(self) -> Path:
+        """Imported logs in the tables' own columns: `<loop>/predictions` and `<loop>/feedback`."""
+        return self.root / "landing"
+
+    @property
+    def serving(self) -> Path:
+        """Which model answers: `<loop>/manifest.json`."""
+        return self.root / "serving"
 
     @property
     def reports(self) -> Path:

@@ -27,6 +27,7 @@ DEPS = {
     "labeled_pool": {"feedback_table", "drift_report"},
     "candidate_model": {"labeled_pool"},
     "promoted_model": {"candidate_model"},
+    "serving_log": set(),
 }
 CHECKS = {
     "prediction_log": {"contract", "freshness", "quarantine_rate"},
@@ -91,11 +92,20 @@ def test_every_asset_says_what_it_is(defs: dg.Definitions) -> None:
 def test_days_are_partitions_and_decisions_are_not(defs: dg.Definitions) -> None:
     graph = defs.resolve_asset_graph()
     daily = {k.path[-1] for k in graph.get_all_asset_keys() if graph.get(k).partitions_def}
-    assert daily == {"feedback_events", *DATAFLOW}
+    assert daily == {"feedback_events", "serving_log", *DATAFLOW}
     for name in daily:
         policy = graph.get(dg.AssetKey(["tiny", name])).backfill_policy
         assert policy is not None
         assert policy.max_partitions_per_run == 31
+
+
+def test_logs_of_another_system_are_an_asset_of_their_own(tmp_path: Path) -> None:
+    source = {**LOOP["source"], "predictions": {"path": "logs", "format": "kserve"}}
+    world = World(tmp_path, source=source)
+    graph = world.definitions.resolve_asset_graph()
+    imported = world.space.key("imported_logs")
+    assert graph.get(world.space.key("prediction_log")).parent_keys == {imported}
+    assert graph.get(imported).description
 
 
 def test_a_changed_policy_changes_the_code_version(tmp_path: Path) -> None:

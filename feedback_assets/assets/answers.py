@@ -88,11 +88,11 @@ def known_until(con: duckdb.DuckDBPyConnection, source: Snapshot) -> dt.datetime
     """
     names = ["received_time", "label_received_time"]
     keys = [key for key, info in source.partitions().items() if info.rows][-LEARNED_DAYS:]
-    row = con.execute(
+    # All is fetched: DuckDB lets nothing be registered beside a result that is not read to its end.
+    ((found,),) = con.execute(
         f"SELECT GREATEST(MAX(received_time), MAX(label_received_time)) "
         f"FROM {source.relation(keys, names)}"
-    ).fetchone()
-    found = row[0] if row else None
+    ).fetchall()
     return found if isinstance(found, dt.datetime) else dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 

@@ -9,6 +9,7 @@ from feedback_assets.assets.labeled_pool import pinned_pool
 from feedback_assets.assets.ledger import one_at_a_time, record
 from feedback_assets.assets.materialize import Metadata
 from feedback_assets.assets.models import ModelVersion, trained_from
+from feedback_assets.assets.published import publish_models
 from feedback_assets.assets.space import CAUSE_TAG, EVIDENCE_TAG, LoopSpace
 from feedback_assets.assets.training import train_version, training_digest
 from feedback_assets.clock import Clock
@@ -61,6 +62,7 @@ def candidate_model(space: LoopSpace) -> dg.AssetsDefinition:
                     f"version {model.version} was trained from exactly these inputs already"
                 )
             record(space, con, context, decision_of(space, model, context, cause, clock))
+            publish_models(space)
         return dg.MaterializeResult(
             data_version=dg.DataVersion(model.digest), metadata=figures(space, model)
         )

@@ -12,7 +12,8 @@ from feedback_assets.capture.contract import feedback_schema, prediction_schema
 from feedback_assets.capture.feedback import DUPLICATE_EVENT
 from feedback_assets.capture.predictions import DUPLICATE_ID
 from feedback_assets.capture.screen import failure_cases
-from feedback_assets.sqltext import literals
+from feedback_assets.capture.waiting import REFUSED_PREFIX
+from feedback_assets.sqltext import literal, literals
 from feedback_assets.tables.connection import connect
 from feedback_assets.tables.table import Snapshot
 
@@ -76,16 +77,21 @@ def inspect(
 def _refused(
     space: LoopSpace, con: duckdb.DuckDBPyConnection, asset: str, keys: Sequence[str]
 ) -> dict[str, int]:
-    """Rows in quarantine by partition; one that only repeats a stored row is no sign of trouble."""
+    """Rows in quarantine by partition that are a sign of trouble.
+
+    One that only repeats a stored row is none, nor is a payload that the service refused: its sender
+    was told, and whoever may send nonsense must not be able to stop the loop.
+    """
     quarantine = space.table(f"{asset}_quarantine").snapshot()
     known = quarantine.partitions()
     filled = [key for key in keys if key in known and known[key].rows]
     if not filled:
         return {}
-    relation = quarantine.relation(filled, ["partition_key", "reason"])
+    relation = quarantine.relation(filled, ["partition_key", "reason", "source_file"])
     found = con.execute(
         f"""SELECT partition_key, COUNT(*) FROM {relation}
             WHERE reason NOT IN ({literals([DUPLICATE_ID, DUPLICATE_EVENT])})
+              AND NOT starts_with(source_file, {literal(REFUSED_PREFIX)})
             GROUP BY partition_key"""
     ).fetchall()
     return {str(key): int(count) for key, count in found}

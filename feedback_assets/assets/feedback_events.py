@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import dagster as dg
 import duckdb
 
+from feedback_assets.assets.intake import intake
 from feedback_assets.assets.materialize import (
     Metadata,
     intake_metadata,
@@ -37,6 +38,7 @@ def feedback_events(space: LoopSpace) -> dg.AssetsDefinition:
     """The asset `[loop, feedback_events]`, partitioned by received time."""
 
     @dg.asset(
+        deps=space.imports,
         partitions_def=space.partitions,
         backfill_policy=dg.BackfillPolicy.multi_run(space.config.partitions.chunk),
         **space.attributes(
@@ -49,13 +51,17 @@ def feedback_events(space: LoopSpace) -> dg.AssetsDefinition:
         as_of, keys = clock.now(), list(context.partition_keys)
         source = FileSource(space.config.source.feedback, space.settings)
         table = space.table("feedback_events")
-        with connect(space.settings) as con:
-            staged = stage_feedback(con, space.config, source.list(), keys, as_of)
+        with (
+            connect(space.settings) as con,
+            intake(space, "feedback_events", keys) as opened,
+        ):
+            staged = opened.stage(con, stage_feedback, source.own(), as_of)
             cause = space.cause(context, {"as_of": micros(as_of)}, **source_details(staged))
             space.table("feedback_events_quarantine").replace(
                 con, "SELECT * FROM staged_bad", keys, cause
             )
             snapshot = table.replace(con, "SELECT * FROM staged_good", keys, cause)
+            opened.taken(staged.with_future)
             before = told_before(space, context.instance, keys)
             concerned = affected(space, con, snapshot, before, keys)
             return partitioned_result(

@@ -3,6 +3,7 @@
 import dagster as dg
 import duckdb
 
+from feedback_assets.assets.intake import intake
 from feedback_assets.assets.materialize import (
     Metadata,
     intake_metadata,
@@ -30,6 +31,7 @@ def prediction_log(space: LoopSpace) -> dg.AssetsDefinition:
     """The asset `[loop, prediction_log]`, partitioned by prediction time."""
 
     @dg.asset(
+        deps=space.imports,
         partitions_def=space.partitions,
         backfill_policy=dg.BackfillPolicy.multi_run(space.config.partitions.chunk),
         **space.attributes(
@@ -43,8 +45,11 @@ def prediction_log(space: LoopSpace) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         as_of, keys = clock.now(), list(context.partition_keys)
         source = FileSource(space.config.source.predictions, space.settings)
-        with connect(space.settings) as con:
-            staged = stage_predictions(con, space.config, source.list(), keys, as_of)
+        with (
+            connect(space.settings) as con,
+            intake(space, "prediction_log", keys) as opened,
+        ):
+            staged = opened.stage(con, stage_predictions, source.own(), as_of)
             cause = space.cause(context, {"as_of": micros(as_of)}, **source_details(staged))
             space.table("prediction_log_quarantine").replace(
                 con, "SELECT * FROM staged_bad", keys, cause
@@ -52,6 +57,7 @@ def prediction_log(space: LoopSpace) -> dg.AssetsDefinition:
             snapshot = space.table("prediction_log").replace(
                 con, "SELECT * FROM staged_good", keys, cause
             )
+            opened.taken(staged.with_future)
             return partitioned_result(
                 context, space, snapshot, con, intake_metadata(staged), volume(con, snapshot, keys)
             )

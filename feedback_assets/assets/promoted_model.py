@@ -12,6 +12,7 @@ from pydantic import Field
 from feedback_assets.assets.ledger import decisions, one_at_a_time, record
 from feedback_assets.assets.materialize import Metadata
 from feedback_assets.assets.models import ModelVersion, champion, model_version, versions
+from feedback_assets.assets.published import publish_models
 from feedback_assets.assets.space import CAUSE_TAG, EVIDENCE_TAG, LoopSpace
 from feedback_assets.clock import Clock
 from feedback_assets.labels.pool import holdout_sql
@@ -108,8 +109,9 @@ def settle(
 ) -> Judged:
     """Judge a candidate once, record the decision, bring the registry in line with it.
 
-    The ledger is written first and is the truth; the registry's aliases and notes are its
-    projection, made again by any later run if this one is killed in between.
+    The ledger is written first and is the truth; what the service answers with, the registry's
+    aliases and the notes are its projection, made again by any later run if this one is killed in
+    between. The service comes first: it must follow even when MLflow is down.
     """
     earlier = next(
         (d for d in decisions(space, "promote", "refuse") if d.version == str(candidate.version)),
@@ -120,6 +122,7 @@ def settle(
     decision = earlier or record(
         space, con, context, decision_of(space, context, candidate, before, gate, clock)
     )
+    publish_models(space)
     serving = champion(space)
     notes = release_notes(decision, gate, candidate.manifest["pool"], space.config)
     project_decision(

@@ -12,7 +12,7 @@ import dagster as dg
 from feedback_assets import __version__
 from feedback_assets.config.grain import partition_end, partition_key_of
 from feedback_assets.config.load import config_digest
-from feedback_assets.config.schema import Config
+from feedback_assets.config.schema import Config, FileSource, Side
 from feedback_assets.settings import Settings
 from feedback_assets.tables.table import Cause, Table
 
@@ -32,6 +32,7 @@ SORT_KEYS: Mapping[str, Sequence[str]] = {
     "sla": ("metric", "period", "target"),
     "findings": ("kind", "subject"),
     "labeled_pool": ("prediction_id",),
+    "serving_log": ("prediction_id", "role", "model_version"),
     "decisions": ("decision_id",),
 }  # fmt: skip
 JUDGEMENTS = ("profiles", "drift_report", "performance_report", "findings")
@@ -63,6 +64,22 @@ class LoopSpace:
     def table(self, name: str) -> Table:
         """One of the loop's tables."""
         return Table(self.settings.tables, f"{self.name}/{name}", SORT_KEYS[name])
+
+    @property
+    def sources(self) -> dict[Side, FileSource]:
+        """Both ends of the loop: `predictions` and `feedback`."""
+        source = self.config.source
+        return {"predictions": source.predictions, "feedback": source.feedback}
+
+    @property
+    def imports_logs(self) -> bool:
+        """Whether a source is a log of another system."""
+        return any(source.foreign for source in self.sources.values())
+
+    @property
+    def imports(self) -> list[dg.AssetKey]:
+        """What the tables of both ends are made from, beside files and the service's inbox."""
+        return [self.key("imported_logs")] if self.imports_logs else []
 
     @property
     def horizon(self) -> dt.timedelta:

@@ -24,6 +24,8 @@ from feedback_assets.config.schema import Config
 from feedback_assets.labels.pool import holdout_sql, training_sql
 from feedback_assets.performance.metrics import evaluate_frame
 from feedback_assets.reports.model_plots import calibration, confusion, residuals, roc
+from feedback_assets.serving.golden import golden_rows
+from feedback_assets.serving.publish import GOLDEN
 from feedback_assets.training.fit import Trained, train
 from feedback_assets.training.onnx_model import Scores
 from feedback_assets.training.parity import parity
@@ -96,7 +98,8 @@ def train_version(
     }
     plots = pictures(config, holdout, fresh)
     kept = companions(config, con, answered(config, rows, seen), answered(config, holdout, fresh))
-    texts = {name: kept[name].decode() for name in ("reference.json", "estimator.json")}
+    kept[GOLDEN] = golden_rows(trained.model, holdout)
+    texts = {name: kept[name].decode() for name in ("reference.json", "estimator.json", GOLDEN)}
     manifest |= register_candidate(space.settings, config, context, trained, manifest, plots, texts)
     return keep(space, manifest, trained, kept, plots)
 

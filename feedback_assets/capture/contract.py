@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pandera.pandas as pa
 
 ROLES = ("served", "shadow", "history")
-KINDS = ("label", "correction", "rating", "rejection")
+KINDS = ("label", "correction", "rating", "click", "reward", "rejection")
 
 _TIME = pd.DatetimeTZDtype("us", "UTC")  # type: ignore[arg-type]  # the stubs know only ns
 _ANSWERS: dict[str, str] = {"binary": "Int64", "multiclass": "string", "regression": "float64"}

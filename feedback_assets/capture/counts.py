@@ -44,6 +44,11 @@ class Staged:
     bad: str = "staged_bad"
 
     @property
+    def with_future(self) -> list[str]:
+        """Partitions with rows that are received only after the as-of time."""
+        return [key for key, counts in self.counts.items() if counts.future]
+
+    @property
     def total(self) -> Counts:
         """All partitions together."""
         return add_up(list(self.counts.values()))

@@ -10,7 +10,7 @@ from feedback_assets.capture.contract import feedback_schema
 from feedback_assets.capture.convert import Fault, answer, fault
 from feedback_assets.capture.counts import Staged
 from feedback_assets.capture.files import SourceFile
-from feedback_assets.capture.plan import Field, Plan
+from feedback_assets.capture.plan import Field, OwnRows, Plan
 from feedback_assets.capture.screen import faults_of
 from feedback_assets.capture.stage import stage
 from feedback_assets.config.schema import Config
@@ -24,13 +24,14 @@ def stage_feedback(
     files: Sequence[SourceFile],
     partitions: Sequence[str],
     as_of: dt.datetime,
+    own: OwnRows | None = None,
 ) -> Staged:
     """Stage the feedback events received in some partitions, as received by `as_of`.
 
     The view `staged_good` has the columns of `feedback_events` with `partition_key`; the view
     `staged_bad` those of its quarantine. Labels and corrections are written in one spelling
-    (binary: 1 or 0; regression: the shortest text of the number; multiclass: a class), ratings
-    as numbers. Of events with one id in a partition the first is kept. Rows with neither a
+    (binary: 1 or 0; regression: the shortest text of the number; multiclass: a class), ratings,
+    clicks and rewards as numbers. Of events with one id in a partition the first is kept. Rows with neither a
     value nor a received time, where the source has a column for it, hold no feedback (a history
     whose label is still unknown); they are counted as `blank`.
 
@@ -40,8 +41,9 @@ def stage_feedback(
         files: The files of its source of feedback.
         partitions: Keys of the partitions (of received time) to stage.
         as_of: Events received later are left out, and counted as `future`.
+        own: Imported logs and the service's events.
     """
-    return stage(con, feedback_plan(config), files, partitions, as_of)
+    return stage(con, feedback_plan(config), files, partitions, as_of, own)
 
 
 def feedback_partitions(
@@ -94,24 +96,30 @@ def feedback_plan(config: Config) -> Plan:
 
 
 _KIND = "coalesce(lower(trim(said)), 'label')"
+_NUMBER = (
+    f"CASE WHEN {_KIND} = 'click' AND lower(trim(value)) IN ('true', 'false') "
+    "THEN CAST(lower(trim(value)) = 'true' AS DOUBLE) ELSE TRY_CAST(value AS DOUBLE) END"
+)
 _IS_LABEL = f"{_KIND} IN ('label', 'correction')"
 
 
 def _value(config: Config) -> tuple[str, list[Fault]]:
     """Return SQL of the value in its one spelling, by kind, and what can be wrong with it."""
     label = answer("value", config.label, "the label")
-    rating = "TRY_CAST(value AS DOUBLE)"
-    is_rating = f"{_KIND} = 'rating'"
+    number = _NUMBER
+    is_number = f"{_KIND} IN ('rating', 'click', 'reward')"
     faults = [
         fault(f"{_KIND} <> 'rejection' AND value IS NULL", "the value is missing"),
-        fault(
-            f"{is_rating} AND NOT coalesce(isfinite({rating}), FALSE)", "the rating is not a number"
+        Fault(
+            f"{is_number} AND NOT coalesce(isfinite({number}), FALSE)",
+            f"concat('the ', {_KIND}, ' is not a number')",
         ),
+        fault(f"{_KIND} = 'click' AND {number} NOT IN (0, 1)", "a click is 0 or 1"),
         *(Fault(f"{_IS_LABEL} AND {f.condition}", f.reason) for f in label.faults),
     ]
     value = (
         f"CASE WHEN {_IS_LABEL} THEN {label.value} "
-        f"WHEN {is_rating} THEN CAST({rating} AS VARCHAR) ELSE value END"
+        f"WHEN {is_number} THEN CAST({_NUMBER} AS VARCHAR) ELSE value END"
     )
     return value, faults
 

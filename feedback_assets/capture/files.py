@@ -19,6 +19,8 @@ _ENDINGS: dict[str, Format] = {
     ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv",
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
 }  # fmt: skip
+NOWHERE = "{home}/sources/none"
+"""What stands for the folder of a source without one."""
 _COMPRESSED = (".gz", ".bz2", ".zst")
 _UNFINISHED = (".tmp", ".part", ".partial", ".crdownload", ".swp", "~")
 _DATED = re.compile(r"(?<!\d)(\d{4}-\d{2}-\d{2})(?:T(\d{2}))?(?!\d)")
@@ -62,13 +64,15 @@ class SourceFile:
 
 
 class FileSource:
-    """A folder or glob of Parquet, CSV or JSONL files, listed on demand."""
+    """A folder or glob of files, listed on demand; without a path there are none."""
 
     def __init__(self, config: schema.FileSource, settings: Settings) -> None:
         project = settings.configs.expanduser().resolve().parent
-        text = config.path.replace("{home}", str(settings.root))
+        text = (config.path or NOWHERE).replace("{home}", str(settings.root))
         self.pattern = project / Path(text).expanduser()
         self.format = config.format
+        self.foreign = config.foreign
+        self.nowhere = config.path is None
 
     @property
     def base(self) -> Path:
@@ -78,6 +82,10 @@ class FileSource:
         parts = self.pattern.parts
         plain = next((i for i, part in enumerate(parts) if has_magic(part)), len(parts))
         return Path(*parts[:plain])
+
+    def own(self) -> "list[SourceFile]":
+        """Return the files that are read as they are: none when logs are imported first."""
+        return [] if self.foreign else self.list()
 
     def list(self) -> "list[SourceFile]":
         """Return the finished files, ordered by name; none when the folder is not there yet.
@@ -96,11 +104,16 @@ class FileSource:
         else:
             yield from self.base.glob(str(self.pattern.relative_to(self.base)))
 
+    def _format_of(self, path: Path) -> Format | None:
+        if self.foreign:  # logs are often named without an ending
+            return format_of(path) or "jsonl"
+        return format_of(path) if self.format == "auto" else self.format  # type: ignore[return-value]
+
     def _described(self, path: Path) -> SourceFile | None:
         name = path.relative_to(self.base)
         if any(part.startswith((".", "_")) for part in name.parts):
             return None
-        form = format_of(path) if self.format == "auto" else self.format
+        form = self._format_of(path)
         if form is None or path.name.lower().endswith(_UNFINISHED):
             return None
         try:

@@ -1,8 +1,12 @@
 """How the rows of a source become rows of a table, as data."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from feedback_assets.capture.convert import Fault, Kind
+from feedback_assets.capture.files import SourceFile
+from feedback_assets.capture.readers import Opened
 from feedback_assets.config.grain import Grain
 
 
@@ -39,3 +43,36 @@ class Plan:
     grain: Grain
     blank: str = "FALSE"
     """SQL over the fields: the row says nothing and is only counted."""
+
+    @property
+    def wanted(self) -> list[str]:
+        """The source's columns that are read."""
+        return list(dict.fromkeys(field.column for field in self.fields if field.column))
+
+
+class Waiting(Protocol):
+    """Rows that the service has taken, as relations in the tables' own columns."""
+
+    def opened(self, partitions: Sequence[str]) -> Iterator[Opened]:
+        """Each stream of the rows of some partitions, one at a time."""
+        ...
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Rows of earlier commits whose source is gone, because the table has taken them."""
+
+    good: str | None = None
+    """A relation with the table's columns; None when there is none."""
+    bad: str | None = None
+    """A relation with the columns of its quarantine."""
+
+
+@dataclass(frozen=True)
+class OwnRows:
+    """Rows that come in the tables' own columns: imported logs, the service's, and kept ones."""
+
+    plan: Plan
+    files: Sequence[SourceFile] = ()
+    waiting: Waiting | None = None
+    kept: Kept = Kept()

@@ -10,7 +10,7 @@ from feedback_assets.capture.contract import class_score_names, prediction_schem
 from feedback_assets.capture.convert import Fault, answer
 from feedback_assets.capture.counts import Staged
 from feedback_assets.capture.files import SourceFile
-from feedback_assets.capture.plan import Field, Plan
+from feedback_assets.capture.plan import Field, OwnRows, Plan
 from feedback_assets.capture.screen import faults_of
 from feedback_assets.capture.stage import stage
 from feedback_assets.config.schema import Config
@@ -27,6 +27,7 @@ def stage_predictions(
     files: Sequence[SourceFile],
     partitions: Sequence[str],
     as_of: dt.datetime,
+    own: OwnRows | None = None,
 ) -> Staged:
     """Stage the predictions of some partitions, as received by `as_of`.
 
@@ -41,8 +42,9 @@ def stage_predictions(
         files: The files of its source of predictions.
         partitions: Keys of the partitions to stage.
         as_of: Rows received later are left out, and counted as `future`.
+        own: Imported logs and the service's rows.
     """
-    return stage(con, prediction_plan(config), files, partitions, as_of)
+    return stage(con, prediction_plan(config), files, partitions, as_of, own)
 
 
 def prediction_partitions(

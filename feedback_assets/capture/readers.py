@@ -132,6 +132,8 @@ def _parquet_group(
         "hive_partitioning = false)"
     )
     present = [name for name in wanted if name in names]
+    # Imported logs say themselves which of their records were refused, and why.
+    judged = f"{BROKEN}, {LINE}" if {BROKEN, LINE} <= {ident(name) for name in names} else _NO_LINE
     try:
         rows = con.execute(f"DESCRIBE SELECT {_columns(present)} FROM {scan}").fetchall()
     except duckdb.Error as error:
@@ -139,7 +141,7 @@ def _parquet_group(
     base = len(str(group[0].path)) - len(group[0].name)
     sql = (
         f"SELECT substr(filename, {base + 1}) AS {FILE}, file_row_number + 1 AS {ROW}, "
-        f"{_NO_LINE}, {_columns(present)} FROM {scan}"
+        f"{judged}, {_columns(present)} FROM {scan}"
     )
     types = {str(row[0]): str(row[1]) for row in rows} if present else {}
     return Opened(tuple(group), sql, types, names)

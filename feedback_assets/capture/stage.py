@@ -15,7 +15,7 @@ from feedback_assets.capture.arrivals import may_hold, partitions_in
 from feedback_assets.capture.convert import Fault, Kind, convert, family_of, first_fault
 from feedback_assets.capture.counts import Counts, Staged, add_up
 from feedback_assets.capture.files import SourceFile
-from feedback_assets.capture.plan import Plan
+from feedback_assets.capture.plan import Kept, OwnRows, Plan
 from feedback_assets.capture.readers import (
     BROKEN,
     FILE,
@@ -43,8 +43,17 @@ def stage(
     files: Sequence[SourceFile],
     partitions: Sequence[str],
     as_of: dt.datetime,
+    own: OwnRows | None = None,
 ) -> Staged:
     """Fill the views `staged_good` and `staged_bad` of `con`, replacing earlier ones.
+
+    Args:
+        con: A connection in UTC.
+        plan: How rows of the source become rows of the table.
+        files: The source's files.
+        partitions: Keys of the partitions to stage.
+        as_of: Rows received later are left out.
+        own: Rows that come in the table's own columns, beside the files.
 
     Raises:
         ValueError: if `as_of` has no time zone.
@@ -53,17 +62,20 @@ def stage(
         raise ValueError("as_of has no time zone")
     work = _Staging(con, plan, frozenset(partitions), as_of)
     work.create()
-    used = tuple(
-        file
-        for file in sorted(files)
-        if may_hold(con, file, plan.time_column, plan.grain, partitions)
-    )
-    work.load(used)
+    used = work.holding(files, plan)
+    work.load(used, plan)
+    columns = tuple(sorted(work.columns))
+    if own:
+        imported = work.holding(own.files, own.plan)
+        work.load(imported, own.plan)
+        work.load_waiting(own)
+        work.keep(own.kept)
+        used += imported
     work.place(used)
     work.date_refused(used)
     work.refuse_duplicates()
     work.create_views()
-    return Staged(work.counts(sorted(partitions)), used, tuple(sorted(work.columns)))
+    return Staged(work.counts(sorted(partitions)), used, columns)
 
 
 class _Staging:
@@ -90,23 +102,52 @@ class _Staging:
             self.con.execute(f"DROP VIEW IF EXISTS {view}")
         self.con.execute(f"CREATE OR REPLACE TEMP TABLE {_ROWS} ({', '.join(columns)})")
 
-    def load(self, files: Sequence[SourceFile]) -> None:
+    def holding(self, files: Sequence[SourceFile], plan: Plan) -> tuple[SourceFile, ...]:
+        """The files that can have rows of the partitions."""
+        return tuple(
+            file
+            for file in sorted(files)
+            if may_hold(self.con, file, plan.time_column, plan.grain, self.partitions)
+        )
+
+    def load(self, files: Sequence[SourceFile], plan: Plan) -> None:
         """Read the files; one that fails is noted and never stops the others."""
-        wanted = list(dict.fromkeys(f.column for f in self.plan.fields if f.column))
+        wanted = plan.wanted
         opened, failures = open_parquet(
             self.con, [file for file in files if file.format == "parquet"], wanted
         )
         for group in opened:
-            failures |= self._insert(group, wanted)
+            failures |= self._insert(group, plan)
         for file in files:
             if file.format != "parquet":
                 try:
-                    failures |= self._insert(open_text(file, wanted), wanted)
+                    failures |= self._insert(open_text(file, wanted), plan)
                 except SourceError as error:
                     failures[file] = str(error)
         self._note(failures)
 
-    def _insert(self, opened: Opened, wanted: Sequence[str]) -> dict[SourceFile, str]:
+    def load_waiting(self, own: OwnRows) -> None:
+        """Read what the service has taken."""
+        if own.waiting is not None:
+            for opened in own.waiting.opened(sorted(self.partitions)):
+                self._run(opened, f"INSERT INTO {_ROWS} {self._query(opened, own.plan)}")
+
+    def keep(self, kept: Kept) -> None:
+        """Take over the rows of earlier commits whose source is gone."""
+        names = idents([*self.names, "source_file", "partition_key"])
+        if kept.good is not None:
+            self.con.execute(
+                f'INSERT INTO {_ROWS} ({names}, "#row", "#status") '
+                f"SELECT {names}, 0, {_GOOD} FROM {kept.good}"
+            )
+        if kept.bad is not None:
+            self.con.execute(
+                f'INSERT INTO {_ROWS} (source_file, "#row", "#reason", "#payload", received_time, '
+                f'partition_key, "#status") SELECT source_file, source_row, reason, payload, '
+                f"received_time, partition_key, {_BAD} FROM {kept.bad}"
+            )
+
+    def _insert(self, opened: Opened, plan: Plan) -> dict[SourceFile, str]:
         """Insert the rows; return the files that turn out to be damaged inside.
 
         Raises:
@@ -114,17 +155,17 @@ class _Staging:
                 no disk): rows are never refused for that.
         """
         try:
-            self._run(opened, f"INSERT INTO {_ROWS} {self._query(opened)}")
+            self._run(opened, f"INSERT INTO {_ROWS} {self._query(opened, plan)}")
         except duckdb.Error:
             damaged = {
-                file: words for file in opened.files if (words := self._damage(file, wanted))
+                file: words for file in opened.files if (words := self._damage(file, plan.wanted))
             }
             if not damaged:
                 raise
             whole = [file for file in opened.files if file not in damaged]
-            again, failures = open_parquet(self.con, whole, wanted)
+            again, failures = open_parquet(self.con, whole, plan.wanted)
             for group in again:
-                failures |= self._insert(group, wanted)
+                failures |= self._insert(group, plan)
             return damaged | failures
         self._insert_rejects(opened)
         self.columns |= {f"{name} {kind}" for name, kind in opened.columns.items()}
@@ -152,18 +193,18 @@ class _Staging:
             if opened.stream is not None:
                 self.con.unregister(STREAM)
 
-    def _query(self, opened: Opened) -> str:
+    def _query(self, opened: Opened, plan: Plan) -> str:
         """Return SQL of the opened rows in the shape of the table of all rows."""
         raw = [f'"#raw {i}"' for i in range(len(opened.columns))]
-        columns = [f"{sql} AS {ident(name)}" for name, _, sql in self.plan.columns]
+        columns = [f"{sql} AS {ident(name)}" for name, _, sql in plan.columns]
         canonical = (
             f"SELECT {', '.join([FILE, ROW, BROKEN, LINE, *raw, *columns])}, "
-            f'coalesce({BROKEN}, "#fault", {first_fault(self.plan.faults)}) AS "#early", '
-            f'({BROKEN} IS NULL AND "#fault" IS NULL AND {self.plan.blank}) AS "#blank" '
-            f"FROM ({self._typed(opened, raw)})"
+            f'coalesce({BROKEN}, "#fault", {first_fault(plan.faults)}) AS "#early", '
+            f'({BROKEN} IS NULL AND "#fault" IS NULL AND {plan.blank}) AS "#blank" '
+            f"FROM ({self._typed(opened, raw, plan)})"
         )
         judged = (
-            f'SELECT *, coalesce("#early", {first_fault(self.plan.contract)}) AS "#reason", '
+            f'SELECT *, coalesce("#early", {first_fault(plan.contract)}) AS "#reason", '
             f"{self._key_sql} AS partition_key "
             f"FROM ({canonical})"
         )
@@ -183,12 +224,12 @@ class _Staging:
             f"WHERE {self._wanted_sql}"
         )
 
-    def _typed(self, opened: Opened, raw: Sequence[str]) -> str:
+    def _typed(self, opened: Opened, raw: Sequence[str], plan: Plan) -> str:
         """Return SQL of the plan's fields, their first fault, and the values as they came."""
         faults: list[Fault] = []
         columns = [FILE, ROW, BROKEN, LINE]
         columns += [f"{ident(name)} AS {r}" for name, r in zip(opened.columns, raw, strict=True)]
-        for item in self.plan.fields:
+        for item in plan.fields:
             dtype = opened.columns.get(item.column) if item.column else None
             if item.column and dtype:
                 done = convert(item.kind, ident(item.column), dtype, item.column)
@@ -199,7 +240,7 @@ class _Staging:
                 if item.required and item.column:
                     faults.append(_missing(item.column, opened))
             columns.append(f"{value} AS {ident(item.name)}")
-        if self.plan.time_column is None:
+        if plan.time_column is None:
             columns.append(f"{_modified(opened.files)} AS modified")
         columns.append(f'{first_fault(faults)} AS "#fault"')
         return f"SELECT {', '.join(columns)} FROM ({opened.sql})"

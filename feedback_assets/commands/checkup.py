@@ -95,6 +95,13 @@ def source_findings(
 ) -> Iterator[Finding]:
     """Read the newest partitions of a source as the assets would, without storing anything."""
     where = f"{config.name} {kind}"
+    if source.foreign:
+        found = f"{len(source.list()):,} {source.format} logs at {source.pattern}"
+        yield Finding("note", where, f"{found}; imported by the asset imported_logs")
+        return
+    if source.nowhere:
+        yield Finding("note", where, "come by feedback-assets serve and import alone")
+        return
     files = sorted(source.list(), key=lambda file: file.mtime_ns)[-NEWEST_FILES:]
     if not files:
         yield Finding("note", where, f"nothing at {source.pattern} yet")

@@ -1,6 +1,7 @@
 """The commands that make things happen: demo, simulate, backfill, ui."""
 
 import datetime as dt
+import enum
 import re
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,6 +19,17 @@ DEMO_FROM = dt.datetime(2013, 2, 1, tzinfo=dt.UTC)
 DEMO_TO = dt.datetime(2014, 1, 1, tzinfo=dt.UTC)
 DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*([hdw])$")
 HOURS = {"h": 1, "d": 24, "w": 168}
+VIA_HELP = (
+    "How rows come in: `files` dropped at the sources, or `http`, every row asked of the service "
+    "and every label sent to it. Both end with the same tables."
+)
+
+
+class Via(enum.StrEnum):
+    """How the rows of a replay come in."""
+
+    files = "files"
+    http = "http"
 
 
 def register(app: typer.Typer) -> None:
@@ -33,6 +45,7 @@ def demo(
     until: Annotated[
         dt.datetime | None, typer.Option(help="Stop earlier than at the end of 2013.")
     ] = None,
+    via: Annotated[Via, typer.Option(help=VIA_HELP)] = Via.files,
 ) -> None:
     """Keep a real model right through a real year: every flight out of New York in 2013.
 
@@ -49,7 +62,7 @@ def demo(
         "[bold]Late flights out of New York, 2013.[/] The first model learns from January; then "
         f"every {every} the loop decides.\n"
     )
-    replay("flights", history, DEMO_FROM, utc(until) or DEMO_TO, every, {}, console, settings)
+    replay("flights", history, DEMO_FROM, utc(until) or DEMO_TO, every, {}, via, console, settings)
 
 
 def simulate(
@@ -71,6 +84,7 @@ def simulate(
     flips: Annotated[float, typer.Option(help="Share of labels that are wrong.")] = 0.0,
     disorder: Annotated[bool, typer.Option(help="Feedback of a step in random order.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of all of these.")] = 0,
+    via: Annotated[Via, typer.Option(help=VIA_HELP)] = Via.files,
 ) -> None:
     """Replay a labelled history as production and write a report.
 
@@ -86,7 +100,7 @@ def simulate(
         "disorder": disorder,
         "seed": seed,
     }
-    replay(loop, data, utc(start), utc(end), every, disturbance, Console(), Settings())
+    replay(loop, data, utc(start), utc(end), every, disturbance, via, Console(), Settings())
 
 
 def replay(
@@ -96,6 +110,7 @@ def replay(
     end: dt.datetime | None,
     every: str,
     disturbance: dict[str, Any],
+    via: Via,
     console: Console,
     settings: Settings,
 ) -> None:
@@ -116,7 +131,9 @@ def replay(
             f"and --to {period.end:%Y-%m-%d} must lie inside, with history before --from"
         )
     with open_instance(settings) as instance:
-        simulation = Simulation(FeedbackLoop(config, settings), history, period, instance, console)
+        simulation = Simulation(
+            FeedbackLoop(config, settings), history, period, instance, console, via.value
+        )
         numbers = simulation.run()
     tell(numbers, console)
     html, numbers_path = report_paths(simulation.space)
@@ -178,7 +195,7 @@ def ui(
     reports_port: Annotated[int, typer.Option(help="Port of the reports.")] = 3001,
 ) -> None:
     """Open the Dagster UI, its daemon and the reports on loopback; Ctrl-C ends all three."""
-    from feedback_assets.serving import serve_ui
+    from feedback_assets.ui import serve_ui
 
     raise typer.Exit(serve_ui(Settings(), port, reports_port, Console()))
 

@@ -1,27 +1,28 @@
-"""What each field of a loop's file means: the text below it in `schema.py`.
+"""What each field of a loop's file means: the text below it where the section is defined.
 
 Read only where a person asks, since it costs as much as all of pydantic's own work at import.
 """
 
 import ast
 import inspect
+import sys
 from collections.abc import Mapping
 from functools import cache
-
-from feedback_assets.config import schema
 
 
 def field_docs(section: type) -> dict[str, str]:
     """Return the meaning of a section's fields, inherited ones included."""
     docs: dict[str, str] = {}
     for kind in reversed(section.__mro__):
-        docs.update(_documented().get(kind.__name__, {}))
+        if kind.__module__.startswith(__package__):
+            docs.update(_documented(kind.__module__).get(kind.__name__, {}))
     return docs
 
 
 @cache
-def _documented() -> Mapping[str, Mapping[str, str]]:
-    classes = (n for n in ast.parse(inspect.getsource(schema)).body if isinstance(n, ast.ClassDef))
+def _documented(module: str) -> Mapping[str, Mapping[str, str]]:
+    body = ast.parse(inspect.getsource(sys.modules[module])).body
+    classes = (node for node in body if isinstance(node, ast.ClassDef))
     return {node.name: _texts_below(node) for node in classes}
 
 

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from feedback_assets.config import schema
 from feedback_assets.config.fields import field_docs
 from feedback_assets.config.schema import Config
+from feedback_assets.config.section import Strict
 
 SCHEMA_LINE = "# yaml-language-server: $schema=../schema/loop.schema.json"
 """The first line of a loop's file: it tells an editor where the schema is."""
@@ -15,8 +15,9 @@ SCHEMA_LINE = "# yaml-language-server: $schema=../schema/loop.schema.json"
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of a loop's file."""
     found = Config.model_json_schema()
+    sections = {section.__name__: section for section in Strict.sections()}
     for name, section in {**found["$defs"], "Config": found}.items():
-        docs = field_docs(getattr(schema, name))
+        docs = field_docs(sections[name])
         section["properties"] = {
             field: dict(sorted({**said, "description": docs[field]}.items()))
             for field, said in section["properties"].items()

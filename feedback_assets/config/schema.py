@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
@@ -19,9 +18,11 @@ from pydantic import (
     model_validator,
 )
 
+from feedback_assets.config.section import ColumnName, Strict
+from feedback_assets.config.serve import Serve
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Owner = Annotated[str, StringConstraints(pattern=r"^(team:[\w-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$")]
-ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 Metric = Literal[
     "log_loss", "brier", "roc_auc", "accuracy", "f1", "mae", "rmse", "r2"
 ]  # fmt: skip
@@ -30,6 +31,12 @@ ReportMetric = Literal[
     "value",
 ]  # fmt: skip
 LabelKind = Literal["binary", "multiclass", "regression"]
+Format = Literal[
+    "auto", "parquet", "csv", "jsonl",
+    "generic", "sagemaker", "databricks", "kserve", "seldon", "azureml", "vertex", "bentoml",
+]  # fmt: skip
+Side = Literal["predictions", "feedback"]
+OWN_FORMATS = ("auto", "parquet", "csv", "jsonl")
 FeatureKind = Literal["numeric", "categorical", "text"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 
@@ -41,12 +48,6 @@ RESERVED_COLUMNS = frozenset(
         "rejected", "source_file", "partition_key", "split", "event_id", "kind", "value", "confidence", "source",
     }
 )  # fmt: skip
-
-
-class Strict(BaseModel):
-    """A section of the file: unknown fields are errors, values never change after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Kpi(Strict):
@@ -71,12 +72,28 @@ class Kpi(Strict):
 
 
 class FileSource(Strict):
-    """A folder or glob of Parquet, CSV or JSONL files."""
+    """Files that bring rows, beside what comes by `feedback-assets serve` and `import`."""
 
-    path: str
+    path: str | None = None
     """Folder or glob; `{home}` is the state folder; relative paths start at the project."""
-    format: Literal["auto", "parquet", "csv", "jsonl"] = "auto"
-    """Told by the file's ending unless said."""
+    format: Format = "auto"
+    """auto tells Parquet, CSV and JSONL by the file's ending; or a log that others write."""
+    map: dict[ColumnName, ColumnName] = {}
+    """Logs that others write: their column to ours."""
+
+    @property
+    def foreign(self) -> bool:
+        """Whether the files are logs of another system, which are imported first."""
+        return self.format not in OWN_FORMATS
+
+    @model_validator(mode="after")
+    def _a_map_for_logs(self) -> Self:
+        if self.map and not self.foreign:
+            raise ValueError(
+                f"map renames columns of logs that others write; with format {self.format} "
+                "name the source's columns in `columns`"
+            )
+        return self
 
 
 class PredictionSource(FileSource):
@@ -114,9 +131,9 @@ class FeedbackSource(FileSource):
 class Sources(Strict):
     """Both ends of the loop."""
 
-    predictions: PredictionSource
+    predictions: PredictionSource = PredictionSource()
     """Rows the model was asked about, with its answers."""
-    feedback: FeedbackSource
+    feedback: FeedbackSource = FeedbackSource()
     """The truth, as it becomes known."""
 
 
@@ -601,7 +618,7 @@ class Config(Strict):
     """E-mail addresses, or team:name."""
     kpi: Kpi
     """The business figure the model serves."""
-    source: Sources
+    source: Sources = Sources()
     """Where predictions and feedback come from."""
     columns: Columns
     """What the columns mean."""
@@ -623,6 +640,8 @@ class Config(Strict):
     """When to promote."""
     contract: Contract = Contract()
     """When to stop."""
+    serve: Serve = Serve()
+    """How it answers requests."""
 
     @property
     def features(self) -> list[str]:
@@ -645,6 +664,9 @@ class Config(Strict):
             raise ValueError(
                 f"performance.segment_pairs names columns that are no segments: {', '.join(apart)}"
             )
+        self.serve.check(
+            self.label.kind, self.label.classes, self.columns.features + self.columns.carried
+        )
         regression = {"mae", "rmse", "r2"}
         if self.gate.metric and (self.gate.metric in regression) != (
             self.label.kind == "regression"

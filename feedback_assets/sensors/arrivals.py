@@ -1,4 +1,4 @@
-"""New files at the sources: bring exactly the days they hold up to date."""
+"""New files at the sources and new rows in the inbox: bring exactly their days up to date."""
 
 import base64
 import hashlib
@@ -9,9 +9,12 @@ from typing import Self
 import dagster as dg
 import duckdb
 
+from feedback_assets.assets.receipts import reading_tables
 from feedback_assets.assets.space import DATAFLOW, LoopSpace
+from feedback_assets.capture.arrivals import partitions_in
 from feedback_assets.capture.feedback import feedback_partitions
 from feedback_assets.capture.files import FileSource, SourceFile
+from feedback_assets.capture.importers.landing import landed_files
 from feedback_assets.capture.predictions import prediction_partitions
 from feedback_assets.clock import Clock
 from feedback_assets.config.grain import partition_end
@@ -22,6 +25,7 @@ from feedback_assets.sensors.requests import (
     contiguous,
     partition_tags,
 )
+from feedback_assets.sensors.waiting import InboxLook
 from feedback_assets.tables.connection import connect
 
 PartitionsOf = Callable[
@@ -29,33 +33,72 @@ PartitionsOf = Callable[
     Mapping[SourceFile, Iterable[str]],
 ]
 FINGERPRINT_BYTES = 8
+SEPARATOR = "\n"
+"""Between the files and the inbox in the cursor."""
 SHOWN_STRAYS = 5
 
 
 def arrivals(space: LoopSpace) -> dg.SensorDefinition:
-    """The sensor that starts the dataflow for new or changed source files.
+    """The sensor that starts the dataflow for new or changed source files and new inbox rows.
 
-    Its cursor is the files it has looked at, eight bytes each. Without a cursor (first tick, or one
-    that was lost) the tables' own commits tell which files are in, so nothing runs twice.
+    Its cursor is the files it has looked at, eight bytes each, and the inbox's sequence number.
+    Without a cursor (first tick, or one that was lost) the tables' own commits tell which files are
+    in, so nothing runs twice; the inbox's days are asked for again, which changes nothing.
     """
 
     @dg.sensor(
         name=f"{space.name}_arrivals",
-        target=[space.key(asset) for asset in ("feedback_events", *DATAFLOW)],
+        target=[space.key(asset) for asset in targets(space)],
         default_status=dg.DefaultSensorStatus.RUNNING,
         minimum_interval_seconds=30,
-        description="New files at the sources start the dataflow for exactly the days they hold.",
+        description="New files at the sources, and new rows of the service, start the dataflow for "
+        "exactly the days they hold.",
         tags={"feedback_assets/loop": space.name},
     )
     def _arrivals(
         context: dg.SensorEvaluationContext, clock: dg.ResourceParam[Clock]
     ) -> dg.SensorResult:
-        looked = Looked.read(context.cursor) if context.cursor else None
-        fresh: dict[str, dict[str, list[str]]] = {}
-        now = Looked(set(), set())
-        with connect(space.settings) as con:
-            for table, (source, partitions_of) in sources(space).items():
-                files = source.list()
+        files, _, waiting = (context.cursor or "").partition(SEPARATOR)
+        inbox = InboxLook.read(waiting)
+        inbox.look(space)
+        fresh, logs, now = look_at_files(space, Looked.read(files) if files else None, clock)
+        for table, days in inbox.due(space, clock).items():
+            for day in days:
+                fresh[table].setdefault(day, []).append(f"inbox:{inbox.seq}")
+        cursor = f"{now.text()}{SEPARATOR}{inbox.text()}"
+        requests = runs(space, fresh, clock) + import_runs(space, logs)
+        if outside := beyond_calendar(space, fresh):
+            context.log.warning(outside)
+        if not requests:
+            count = len(now.settled) + len(now.waiting)
+            nothing = f"no new file among {count} at the sources"
+            nothing += ", no new row in the inbox" if inbox.seq else ""
+            return dg.SensorResult(skip_reason=outside or nothing, cursor=cursor)
+        return dg.SensorResult(run_requests=requests, cursor=cursor)
+
+    return _arrivals
+
+
+def targets(space: LoopSpace) -> tuple[str, ...]:
+    """The assets that arrivals are about."""
+    imports = ("imported_logs",) if space.imports_logs else ()
+    return (*imports, "feedback_events", *DATAFLOW, "serving_log")
+
+
+def look_at_files(
+    space: LoopSpace, looked: "Looked | None", clock: Clock
+) -> tuple[dict[str, dict[str, list[str]]], list[str], "Looked"]:
+    """Look at every file of the sources.
+
+    Returns:
+        Table to day to the fingerprints of new files; fingerprints of new logs to be imported; what
+        has been looked at now.
+    """
+    fresh: dict[str, dict[str, list[str]]] = {table: {} for table in reading_tables()}
+    now = Looked(set(), set())
+    with connect(space.settings) as con:
+        for table, groups in sources(space).items():
+            for files, partitions_of in groups:
                 known = looked or ingested(
                     space, files, partitions_of(con, space.config, files), clock
                 )
@@ -66,24 +109,32 @@ def arrivals(space: LoopSpace) -> dg.SensorDefinition:
                     for file, keys in days.items()
                     if short(file) not in known.waiting or over(space, keys, clock)
                 }
-                fresh[table] = by_partition(due)
+                for key, names in by_partition(due).items():
+                    fresh[table].setdefault(key, []).extend(names)
                 for file in files:
                     ended = file not in days or over(space, days[file], clock)
                     (now.settled if ended else now.waiting).add(short(file))
-        cursor = now.text()
-        if not any(fresh.values()):
-            count = len(now.settled) + len(now.waiting)
-            return dg.SensorResult(
-                skip_reason=f"no new file among {count} at the sources", cursor=cursor
-            )
-        requests = runs(space, fresh, clock)
-        if outside := beyond_calendar(space, fresh):
-            context.log.warning(outside)
-        if not requests:
-            return dg.SensorResult(skip_reason=outside, cursor=cursor)
-        return dg.SensorResult(run_requests=requests, cursor=cursor)
+    foreign = foreign_logs(space)
+    logs = [file.fingerprint for file in foreign if short(file) not in (looked or now).settled]
+    now.settled |= {short(file) for file in foreign}
+    return fresh, logs, now
 
-    return _arrivals
+
+def foreign_logs(space: LoopSpace) -> list[SourceFile]:
+    """The files that are imported before they can be read."""
+    groups = (FileSource(side, space.settings) for side in space.sources.values())
+    return [file for group in groups if group.foreign for file in group.list()]
+
+
+def import_runs(space: LoopSpace, logs: Sequence[str]) -> list[dg.RunRequest]:
+    """The run that imports new logs; the days that they hold are found when it is done."""
+    if not logs:
+        return []
+    digest = hashlib.sha256("\n".join(sorted(logs)).encode()).hexdigest()
+    key = f"{space.name}:import:{digest}"
+    return [
+        caused_run(space, ["imported_logs"], key, "arrival", {"logs": len(logs)}, DATAFLOW_RETRIES)
+    ]
 
 
 @dataclass
@@ -114,13 +165,32 @@ def over(space: LoopSpace, keys: Iterable[str], clock: Clock) -> bool:
     return all(partition_end(grain, key) <= now for key in keys)
 
 
-def sources(space: LoopSpace) -> dict[str, tuple[FileSource, PartitionsOf]]:
-    """The loop's sources by the table that reads them, and how their files tell their days."""
-    source = space.config.source
+def sources(
+    space: LoopSpace,
+) -> dict[str, list[tuple[list[SourceFile], PartitionsOf]]]:
+    """The loop's files by the table that reads them, and how they tell their days."""
+    source, name = space.config.source, space.name
     return {
-        "prediction_log": (FileSource(source.predictions, space.settings), prediction_partitions),
-        "feedback_events": (FileSource(source.feedback, space.settings), feedback_partitions),
+        "prediction_log": [
+            (FileSource(source.predictions, space.settings).own(), prediction_partitions),
+            (landed_files(space.settings, name, "predictions"), landed("event_time")),
+        ],
+        "feedback_events": [
+            (FileSource(source.feedback, space.settings).own(), feedback_partitions),
+            (landed_files(space.settings, name, "feedback"), landed("received_time")),
+        ],
     }
+
+
+def landed(time_column: str) -> PartitionsOf:
+    """How imported logs tell their days."""
+
+    def partitions_of(
+        con: duckdb.DuckDBPyConnection, config: Config, files: Sequence[SourceFile]
+    ) -> Mapping[SourceFile, Iterable[str]]:
+        return partitions_in(con, files, time_column, config.partitions.grain)
+
+    return partitions_of
 
 
 def by_partition(days: Mapping[SourceFile, Iterable[str]]) -> dict[str, list[str]]:
@@ -140,13 +210,16 @@ def runs(
     Predictions and feedback of the same days go into one run: a launched run costs seconds before
     its first step, and the feedback table then joins the new feedback at once.
     """
-    asked, told = fresh["prediction_log"], fresh["feedback_events"]
+    asked, told, served = (
+        fresh[table] for table in ("prediction_log", "feedback_events", "serving_log")
+    )
     calendar = space.partitions.get_partition_keys()
     requests = []
-    for keys in contiguous([*asked, *told], calendar, space.config.partitions.chunk):
+    for keys in contiguous([*asked, *told, *served], calendar, space.config.partitions.chunk):
         assets = ["feedback_events"] if any(key in told for key in keys) else []
         assets += list(DATAFLOW) if any(key in asked for key in keys) else []
-        files = sorted({f for key in keys for f in (*asked.get(key, ()), *told.get(key, ()))})
+        assets += ["serving_log"] if any(key in served for key in keys) else []
+        files = sorted({f for days in (asked, told, served) for k in keys for f in days.get(k, ())})
         evidence = {"partitions": f"{keys[0]}..{keys[-1]}", "files": len(files)}
         final = str(over(space, keys, clock))
         digest = hashlib.sha256("\n".join([*assets, *keys, *files, final]).encode()).hexdigest()

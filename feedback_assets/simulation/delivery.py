@@ -20,6 +20,7 @@ from feedback_assets.errors import ConfigError, SourceError
 from feedback_assets.settings import Settings
 from feedback_assets.sqltext import ident
 from feedback_assets.tables.connection import connect
+from feedback_assets.training.onnx_model import Scores
 
 FIRST_MODEL_MARGIN = 2
 """Labels to wait for, in multiples of what the first model needs: some are not mature yet."""
@@ -173,6 +174,13 @@ class Delivery:
         """The folder of a source: `predictions` or `feedback`."""
         source = getattr(self.config.source, kind)
         return FileSource(source, self.settings).base
+
+    def answer(self, _rows: pd.DataFrame) -> Scores | None:
+        """Files answer nothing: the model is asked where the rows come from."""
+        return None
+
+    def close(self) -> None:
+        """Nothing is kept open."""
 
     def predictions(self, name: str, frame: pd.DataFrame, extra: dict[str, Any]) -> None:
         """Deliver rows with the answers the model gave (`extra`: column to values)."""

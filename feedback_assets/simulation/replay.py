@@ -4,7 +4,7 @@ import datetime as dt
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import dagster as dg
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from feedback_assets.assets.ledger import decisions
 from feedback_assets.assets.models import ModelVersion, champion
 from feedback_assets.assets.space import LoopSpace
-from feedback_assets.clock import SimulatedClock
+from feedback_assets.clock import Clock, SimulatedClock
 from feedback_assets.errors import TrainingError
 from feedback_assets.loop import FeedbackLoop
 from feedback_assets.promotion.decisions import Decision
@@ -20,7 +20,21 @@ from feedback_assets.simulation.daemon import Finished, Ticker
 from feedback_assets.simulation.delivery import Delivery, History
 from feedback_assets.training.onnx_model import OnnxModel, Scores
 
+if TYPE_CHECKING:
+    from feedback_assets.simulation.http import HttpDelivery
+
 DISORDER_SEED = 1
+Via = Literal["files", "http"]
+"""How rows reach the loop: dropped as files, or asked of the service, request by request."""
+
+
+def delivery_by(via: Via, loop: FeedbackLoop, clock: Clock) -> "Delivery | HttpDelivery":
+    """The way in which a replay's rows and feedback reach the loop."""
+    if via == "files":
+        return Delivery(loop.config, loop.settings)
+    from feedback_assets.simulation.http import HttpDelivery
+
+    return HttpDelivery(loop.config, loop.settings, clock)
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,7 @@ class Replay:
     history: History
     period: Period
     instance: dg.DagsterInstance
+    via: Via = "files"
 
     def __post_init__(self) -> None:
         first = self.history.rows["_event_time"].iloc[0].to_pydatetime()
@@ -72,7 +87,7 @@ class Replay:
         self.ticker = Ticker(
             self.space, self.loop.definitions(self.clock), self.instance, self.clock
         )
-        self.delivery = Delivery(self.loop.config, self.loop.settings)
+        self.delivery = delivery_by(self.via, self.loop, self.clock)
         self._told: set[str] = set()
         self._models: dict[int, OnnxModel] = {}
         self._frozen: ModelVersion | None = None
@@ -116,7 +131,8 @@ class Replay:
         if serving is None:
             raise TrainingError(f"{self.space.name} has no champion: begin() comes first")
         rows = self.history.between(start, end)
-        scores = self._model(serving).score(rows)
+        answered = self.delivery.answer(rows)
+        scores = self._model(serving).score(rows) if answered is None else answered
         name = f"{start:%Y%m%dT%H%M}-{end:%Y%m%dT%H%M}"
         self.delivery.predictions(name, rows, self._answers(serving, scores))
         return Step(

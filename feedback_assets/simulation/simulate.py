@@ -1,7 +1,7 @@
 """`feedback-assets simulate`: a replay with a progress bar, its report, and where to look next."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from feedback_assets.simulation.daemon import Finished
 from feedback_assets.simulation.delivery import History
 from feedback_assets.simulation.home import make_room
 from feedback_assets.simulation.pace import light_records
-from feedback_assets.simulation.replay import Happened, Period, Replay, Step
+from feedback_assets.simulation.replay import Happened, Period, Replay, Step, Via
 from feedback_assets.simulation.summary import drift_days, metrics, summary
 
 MARKS = {"retrain": "○ trained ", "promote": "▲ promoted", "refuse": "✕ refused "}
@@ -36,6 +36,7 @@ class Simulation:
     period: Period
     instance: dg.DagsterInstance
     console: Console
+    via: Via = "files"
     decided: list[Decision] = field(default_factory=list)
     failed: list[Finished] = field(default_factory=list)
 
@@ -51,9 +52,9 @@ class Simulation:
             The numbers, as in the JSON file.
         """
         make_room(self.space, self.instance)
-        replay = Replay(self.loop, self.history, self.period, self.instance)
+        replay = Replay(self.loop, self.history, self.period, self.instance, self.via)
         steps: list[Step] = []
-        with self._progress() as progress, light_records(self.space.settings):
+        with closing(replay.delivery), self._progress() as progress, light_records(self.space.settings):
             task = progress.add_task("first model", total=len(self.period.steps()))
             for first in replay.begin():
                 self._tell(first)

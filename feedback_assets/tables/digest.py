@@ -4,6 +4,7 @@ Rows are read in the order of the table's key. Each column is hashed as a stream
 lengths (texts) and of validity, so neither the batches nor the row groups nor the order of the
 columns matter. A null counts as null whatever lies beneath it, -0.0 as 0.0, every NaN as one NaN;
 a column without any value counts as absent, so that adding a column keeps the digests of old days.
+Where a row came in (`source_file`) is no content: the same rows by file and by request are the same.
 """
 
 import hashlib
@@ -21,6 +22,8 @@ from feedback_assets.errors import TableError
 from feedback_assets.sqltext import idents
 from feedback_assets.tables.connection import reading
 from feedback_assets.tables.types import duckdb_types
+
+PROVENANCE = "source_file"
 
 
 class RowsDigest:

@@ -1,0 +1,1 @@
+"""Logs that other platforms wrote, as rows in the tables' own columns."""

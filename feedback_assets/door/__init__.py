@@ -1,0 +1,1 @@
+"""The HTTP service: strict at the door, durable before it answers."""

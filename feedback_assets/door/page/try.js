@@ -1,0 +1,54 @@
+"use strict";
+
+const token = document.getElementById("token");
+
+async function send(form) {
+  const body = form.querySelector("textarea");
+  const headers = {};
+  if (token.value.trim()) headers.authorization = `Bearer ${token.value.trim()}`;
+  if (body) headers["content-type"] = "application/json";
+  const started = performance.now();
+  const answer = await fetch(form.dataset.path, {
+    method: form.dataset.method,
+    headers,
+    body: body ? body.value : undefined,
+    cache: "no-store",
+    credentials: "omit",
+  });
+  const text = await answer.text();
+  const took = Math.round(performance.now() - started);
+  return { good: answer.ok, status: `${answer.status} ${answer.statusText} in ${took} ms`, text };
+}
+
+function pretty(text) {
+  try {
+    return JSON.stringify(JSON.parse(text), null, 2);
+  } catch {
+    return text;
+  }
+}
+
+function show(output, said) {
+  const status = document.createElement("p");
+  status.className = `status ${said.good ? "good" : "bad"}`;
+  status.textContent = said.status;
+  const answer = document.createElement("pre");
+  answer.tabIndex = 0;
+  answer.textContent = pretty(said.text);
+  output.replaceChildren(status, answer);
+}
+
+for (const form of document.querySelectorAll("form")) {
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = form.querySelector("button");
+    button.disabled = true;
+    try {
+      show(form.querySelector("output"), await send(form));
+    } catch {
+      show(form.querySelector("output"), { good: false, status: "No answer", text: "" });
+    } finally {
+      button.disabled = false;
+    }
+  });
+}

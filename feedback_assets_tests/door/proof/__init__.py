@@ -1,0 +1,1 @@
+"""The door seen from outside: real sockets, real clients, hostile payloads."""
