@@ -13,7 +13,7 @@ from feedback_assets.settings import Settings
 
 NAMES = (
     "definitions", "step", "throughput", "drift_presets", "drift_exact", "drift_new_day", "drift_wide",
-    "drift_reverdict", "week",
+    "drift_reverdict", "week", "serve_onnx", "serve_feedback", "serve_predict", "serve_shadow",
 )  # fmt: skip
 LONG = ("backfill_year",)
 """Only when named: five minutes and the real daemon."""
@@ -52,7 +52,8 @@ def shown(results: list[Result]) -> Table:
             f"{result.value:,.3g} {result.unit}",
             "" if result.baseline is None else f"{result.baseline:,.3g} {result.unit}",
             "" if result.ratio is None else f"{result.ratio:.3g}",
-            f"{'ratio' if result.judged == 'ratio' else result.unit} ≤ {result.target:.3g}",
+            f"{'ratio' if result.judged == 'ratio' else result.unit} "
+            f"{'≥' if result.least else '≤'} {result.target:.3g}",
             "[green]reached[/]" if result.passed else "[red bold]missed[/]",
         )
     return table

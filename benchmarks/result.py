@@ -18,7 +18,8 @@ class Result:
         baseline: the same for what it is compared with, if there is such a thing.
         ratio: value by baseline; the median over pairs where pairs were measured.
         judged: which of the two the target is for.
-        target: the greatest value or ratio that passes.
+        target: the greatest value or ratio that passes, or the least.
+        least: more is better.
         details: everything else worth keeping.
     """
 
@@ -30,13 +31,16 @@ class Result:
     baseline: float | None = None
     ratio: float | None = None
     judged: Literal["ratio", "value"] = "ratio"
+    least: bool = False
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def passed(self) -> bool:
         """Whether the target is reached."""
         found = self.ratio if self.judged == "ratio" else self.value
-        return found is not None and found <= self.target
+        if found is None:
+            return False
+        return found >= self.target if self.least else found <= self.target
 
     def write(self, folder: Path) -> None:
         """Write `<folder>/<name>.json`."""

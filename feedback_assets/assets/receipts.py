@@ -64,8 +64,9 @@ class Receipts:
     def release(self, reader: InboxReader, head: int) -> None:
         """Tell the inbox of each stream up to which full segment the tables hold it."""
         known = self.read()
+        # Whole segments go, oldest first: what one stream has lost, none of them holds any more.
+        done = max(reader.pruned_through(stream, self.space.name) for stream in READERS)
         for stream, tables in READERS.items():
-            done = reader.pruned_through(stream, self.space.name)
             through = self._through(reader, stream, tables, known, done, head)
             if through > done:
                 reader.taken(stream, self.space.name, through)

@@ -136,7 +136,11 @@ def summary(counts: Landed, files: int, dry_run: bool) -> Table:
         ("unpaired", counts.unpaired, f"now wait for their other half; {counts.waiting:,}{waits}"),
         ("paired late", counts.paired_late, "of earlier imports found their other half"),
         ("expired", counts.expired, "of earlier imports waited too long"),
-        ("unfinished", counts.unfinished, "files whose last line is still being written"),
+        (
+            "unfinished",
+            counts.unfinished,
+            "files to look at again: the last line is not whole, or they cannot be read now",
+        ),
     ]
     for name, number, words in lines:
         if number or name in ("files", "records", "landed", "refused"):

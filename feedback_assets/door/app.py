@@ -96,7 +96,7 @@ class Application:
                 loop.engine.start()
                 closing.callback(loop.engine.close)
                 service.meters.watch(name, loop.engine)
-            service.counters = CounterKeeper(service.meters, service.inbox)
+            service.counters = CounterKeeper(service.meters, service.inbox, stop=service.options.stop)
             service.counters.start()
             closing.push_async_callback(service.counters.stop)
             self._router.router.routes[:] = self._routes()
@@ -210,5 +210,3 @@ def _constant(content: bytes, media_type: bytes, headers: tuple[tuple[bytes, byt
         return Reply(200, content, media_type, headers)
 
     return handler
-
-

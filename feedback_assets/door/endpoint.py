@@ -64,7 +64,7 @@ class Endpoint:
         except ServingError:
             words = "no model can answer now, and no fallback is configured that could"
             reply = problem_reply(Problem(503, "no-answer", words, headers=RETRY), self._extra)
-        except Exception:  # noqa: BLE001 - the client gets a document, and the log the traceback
+        except Exception:
             logger.exception("a request failed")
             words = "the service failed; its log says why"
             reply = problem_reply(Problem(500, "internal", words), self._extra)

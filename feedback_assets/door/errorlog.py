@@ -35,7 +35,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info and record.exc_info[1] is not None:
             said.update(described(record.exc_info[1]))
-        return json.dumps(said, ensure_ascii=False)
+        return json.dumps(said)
 
 
 class Sparing(logging.Filter):
@@ -81,3 +81,4 @@ def log_as_json_lines() -> None:
     root.handlers = [handler]
     root.setLevel(logging.WARNING)
     logging.captureWarnings(capture=True)
+    logging.raiseExceptions = False  # it would print the arguments of a message that failed

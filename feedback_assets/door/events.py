@@ -124,7 +124,7 @@ class EventCodec:
                 return False
         if value is None or value is UNSET:
             return event.kind == "rejection"
-        return self.checks[event.kind](value) is None  # type: ignore[arg-type]
+        return self.checks[event.kind](value) is None
 
     def _explained(self, body: bytes, now: int) -> Problem:
         try:

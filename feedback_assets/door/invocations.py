@@ -12,9 +12,17 @@ from feedback_assets.door.calls import JSON, Call, Reply
 from feedback_assets.door.columns import Column
 from feedback_assets.door.endpoint import admit, body_of
 from feedback_assets.door.idempotency import Seed, seed_of
+from feedback_assets.door.items import Item
 from feedback_assets.door.jsontext import strict
-from feedback_assets.door.predicting import Item, Predicting
-from feedback_assets.door.problems import Fault, Problem, invalid, malformed, pointer, unknown_fields
+from feedback_assets.door.predicting import Predicting
+from feedback_assets.door.problems import (
+    Fault,
+    Problem,
+    invalid,
+    malformed,
+    pointer,
+    unknown_fields,
+)
 from feedback_assets.door.routes_v1 import PREDICTIONS
 from feedback_assets.door.rows import Place
 from feedback_assets.door.state import OpenLoop, Service

@@ -1,5 +1,6 @@
 """What the service counts, in the format of Prometheus; for the event loop's thread only."""
 
+import contextlib
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -109,10 +110,11 @@ class Meters:
         yield versions
         if self._inbox:
             inbox, folder = self._inbox
-            free = shutil.disk_usage(folder).free
             yield _gauge("inbox_rows_waiting", "Rows that wait to be written.", inbox.waiting())
-            yield _gauge("inbox_free_bytes", "Free space where the inbox lies.", free)
             yield _gauge("inbox_stopped", "1 when it takes nothing more.", bool(inbox.stopped()))
+            with contextlib.suppress(OSError):  # a folder that is gone has no free space to tell
+                free = shutil.disk_usage(folder).free
+                yield _gauge("inbox_free_bytes", "Free space where the inbox lies.", free)
 
 
 class _Scrape(Collector):

@@ -19,12 +19,10 @@ def surely_once(body: bytes, parts: Sequence[Sequence[object]], names: int) -> b
     """
     if b"\\" in body:
         return False
-    colons = names
+    others = body.count(b":") - names
     for values in parts:
-        for value in values:
-            if value is UNSET:
-                continue
-            colons += 1
-            if type(value) is str and ":" in value:
-                colons += value.count(":")
-    return body.count(b":") == colons
+        others -= len(values) - values.count(UNSET)
+    if not others:
+        return True
+    texts = (value for values in parts for value in values if type(value) is str)
+    return others == sum(text.count(":") for text in texts)

@@ -8,8 +8,9 @@ import msgspec
 from feedback_assets.door.calls import JSON, Call, Reply
 from feedback_assets.door.endpoint import admit, body_of
 from feedback_assets.door.idempotency import Seed, seed_of
+from feedback_assets.door.items import Item
 from feedback_assets.door.jsontext import strict
-from feedback_assets.door.predicting import Item, Predicting
+from feedback_assets.door.predicting import Predicting
 from feedback_assets.door.problems import Fault, Problem, invalid, unknown_fields
 from feedback_assets.door.routes_v1 import PREDICTIONS
 from feedback_assets.door.rows import Taken

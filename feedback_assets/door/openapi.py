@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from feedback_assets.door.aliases import alias_paths, service_paths
+from feedback_assets.door.aliases import alias_paths
 from feedback_assets.door.cloudschemas import cloud_schemas
 from feedback_assets.door.operations import (
     ASKING,
@@ -25,6 +25,7 @@ from feedback_assets.door.schemas import (
     row_schema,
     stored_schema,
 )
+from feedback_assets.door.servicepaths import service_paths
 from feedback_assets.door.state import OpenLoop, Service
 
 NULLABLE_OBJECT: Schema = {"type": ["object", "null"]}

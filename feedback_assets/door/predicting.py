@@ -3,16 +3,16 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
-from feedback_assets.capture.inbox.records import Entry, Outcome
+from feedback_assets.capture.inbox.records import Entry
 from feedback_assets.door.calls import JSON, Call, Reply
 from feedback_assets.door.idempotency import Seed
+from feedback_assets.door.items import Logged, Render, as_stored, item_of
 from feedback_assets.door.problems import Fault, Problem
 from feedback_assets.door.refusal import Headers
 from feedback_assets.door.rows import Taken
@@ -22,58 +22,9 @@ from feedback_assets.serving.scorer import RowError
 
 INLINE_ROWS = 32
 """More rows are scored in a thread, so that other requests need not wait."""
-ANOTHER = "this prediction_id is known with other content"
 
 
-class Item(msgspec.Struct, omit_defaults=True, gc=False):
-    """What a client gets for one row."""
-
-    prediction_id: str
-    score: float | UnsetType | None = UNSET
-    prediction: int | float | str | UnsetType | None = UNSET
-    model_version: str | UnsetType = UNSET
-    arm: str | UnsetType = UNSET
-    answered_by: str | UnsetType = UNSET
-    class_scores: dict[str, float] | UnsetType = UNSET
-    warning: str | UnsetType = UNSET
-    state: str | UnsetType = UNSET
-    """`conflict`, in a batch: the id is known with another row, and nothing was answered."""
-
-
-class Logged(msgspec.Struct, gc=False):
-    """A prediction as the inbox keeps it."""
-
-    id: str
-    event_us: int
-    received_us: int
-    features: msgspec.Raw
-    score: float | None
-    class_scores: dict[str, float] | None
-    prediction: int | float | str | None
-    model_version: str
-    model_digest: str | None
-    arm: str
-    answered_by: str
-    propensity: float
-    warning: str | None
-    stick: str | None
-    principal: str | None
-    latency_us: int
-
-
-Render = Callable[[list[Item]], bytes]
 _encode = msgspec.json.Encoder().encode
-_stored = msgspec.json.Decoder(Logged)
-
-
-def one_item(items: list[Item]) -> bytes:
-    """The answer to a single row."""
-    return _encode(items[0])
-
-
-def all_items(items: list[Item]) -> bytes:
-    """The answer to {"rows": [...]}."""
-    return _encode({"predictions": items})
 
 
 def new_id(now: int) -> str:
@@ -134,17 +85,20 @@ class Predicting:
             else:
                 answers = await asyncio.to_thread(loop.engine.answer, values, ids, sticks)
         except RowError as error:
-            raise Problem(422, "row", str(error)) from None
+            place = base if error.position is None else f"{base}/{error.position}"
+            raise Problem(
+                422, "row", "a row cannot be scored", [Fault(place if base else "", str(error))]
+            ) from None
         scoring = time.perf_counter() - started
         entries = self._entries(call, rows, ids, times, sticks, answers)
-        items = [item_of(answer) for answer in answers]
+        items = [item_of(answer, answer.prediction_id) for answer in answers]
         content = render(items)
         inbox = self._service.inbox
         outcomes = await inbox.append(entries, seed.keeping(content) if seed else None)
         fresh = [i for i, outcome in enumerate(outcomes) if outcome.state == "stored"]
         loop.meter.predicted([answers[i] for i in fresh], scoring)
         if len(fresh) < len(outcomes):
-            items = _as_stored(items, outcomes, base)
+            items = as_stored(items, outcomes, base)
             content = render(items)
             if seed:
                 await inbox.remember(seed.keeping(content))
@@ -193,35 +147,6 @@ class Predicting:
         if not self._replay:
             return call.received_us
         return at if row.received_us is None else row.received_us
-
-
-def item_of(answer: Answer | Logged, prediction_id: str | None = None) -> Item:
-    """What a client gets for an answer."""
-    known: str = prediction_id or getattr(answer, "prediction_id", "")
-    return Item(
-        known, answer.score, answer.prediction, answer.model_version, answer.arm,
-        answer.answered_by, UNSET if answer.class_scores is None else answer.class_scores,
-        UNSET if answer.warning is None else answer.warning,
-    )  # fmt: skip
-
-
-def _as_stored(items: list[Item], outcomes: Sequence[Outcome], base: str) -> list[Item]:
-    """The items, with the stored answer for ids that are known already.
-
-    Raises:
-        Problem: 409, every id is known with other content.
-    """
-    conflicts = [i for i, outcome in enumerate(outcomes) if outcome.state == "conflict"]
-    if len(conflicts) == len(items):
-        places = [f"{base}/{i}/prediction_id" if base else "/prediction_id" for i in conflicts]
-        raise Problem(409, "conflict", ANOTHER, [Fault(place, ANOTHER) for place in places])
-    found = list(items)
-    for i, outcome in enumerate(outcomes):
-        if outcome.state == "conflict":
-            found[i] = Item(items[i].prediction_id, state="conflict")
-        elif outcome.state == "repeated":
-            found[i] = item_of(_stored.decode(outcome.body or b""), items[i].prediction_id)
-    return found
 
 
 def _text(value: Any) -> bytes:

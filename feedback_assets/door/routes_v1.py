@@ -18,9 +18,10 @@ from feedback_assets.door.endpoint import admit, body_of
 from feedback_assets.door.events import Event
 from feedback_assets.door.feedback import Feedback
 from feedback_assets.door.idempotency import Seed, seed_of
+from feedback_assets.door.items import all_items, one_item
 from feedback_assets.door.jsontext import strict
 from feedback_assets.door.moments import iso
-from feedback_assets.door.predicting import Predicting, all_items, one_item
+from feedback_assets.door.predicting import Predicting
 from feedback_assets.door.problems import Fault, Problem, invalid
 from feedback_assets.door.rowfaults import ID
 from feedback_assets.door.state import OpenLoop, Service

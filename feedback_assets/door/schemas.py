@@ -108,15 +108,15 @@ def label_value(label: Label) -> Schema:
 def item_schema(config: Config, conflicts: bool) -> Schema:
     """The answer to one row."""
     label = config.label
-    prediction: Schema = {
+    predictions: dict[str, Schema] = {
         "binary": {"enum": [0, 1, None]},
         "multiclass": {"enum": [*label.classes, None]},
         "regression": {"type": ["number", "null"]},
-    }[label.kind]
+    }
     properties: Schema = {
         "prediction_id": ID,
         "score": {"type": ["number", "null"]},
-        "prediction": prediction,
+        "prediction": predictions[label.kind],
         "model_version": {"type": "string"},
         "arm": {"enum": ["champion", "shadow", "canary", "explore"]},
         "answered_by": {"enum": ["champion", "challenger", "previous", "cache", "default"]},

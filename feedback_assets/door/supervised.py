@@ -1,9 +1,12 @@
 """uvicorn's server with our endings: a signal, an inbox that stopped, a start that failed."""
 
+import asyncio
 import contextlib
+import functools
 import signal
 from collections.abc import Callable, Iterator
 from socket import socket
+from typing import Any
 
 import uvicorn
 
@@ -13,6 +16,7 @@ from feedback_assets.errors import DoorError, InboxClosedError
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 TICKS_A_SECOND = 10
+HANDSHAKE_SECONDS = 10.0
 
 
 class Supervised(uvicorn.Server):
@@ -56,6 +60,11 @@ class Supervised(uvicorn.Server):
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         """Start, then say so."""
+        if self.config.ssl is not None:  # uvicorn leaves a minute to whoever never shakes hands
+            loop: Any = asyncio.get_running_loop()
+            loop.create_server = functools.partial(
+                loop.create_server, ssl_handshake_timeout=HANDSHAKE_SECONDS
+            )
         await super().startup(sockets)
         self._ready()
 

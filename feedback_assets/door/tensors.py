@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from feedback_assets.door.columns import Column
-from feedback_assets.door.predicting import Item
+from feedback_assets.door.items import Item
 from feedback_assets.door.problems import Fault, unknown_fields
 
 WHOLE = frozenset(f"{sign}INT{bits}" for sign in ("", "U") for bits in (8, 16, 32, 64))
@@ -63,7 +63,7 @@ def _faults(tensor: Any, columns: Mapping[str, Column], base: str) -> list[Fault
         known = ", ".join(sorted(allowed))
         return [*found, Fault(f"{base}/datatype", f"must be one of {known}")]
     shape, data = tensor.get("shape"), tensor.get("data")
-    if not _is_column(shape):
+    if not isinstance(shape, list) or not _is_column(shape):
         return [*found, Fault(f"{base}/shape", "must be [rows] or [rows, 1]")]
     if not isinstance(data, list):
         return [*found, Fault(f"{base}/data", "must be a list")]
@@ -77,8 +77,8 @@ def _faults(tensor: Any, columns: Mapping[str, Column], base: str) -> list[Fault
     return found
 
 
-def _is_column(shape: Any) -> bool:
-    if not isinstance(shape, list) or not shape or len(shape) > 2:
+def _is_column(shape: list[Any]) -> bool:
+    if not shape or len(shape) > 2:
         return False
     whole = all(type(length) is int and length >= 0 for length in shape)
     return whole and math.prod(shape[1:]) == 1

@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
 
 import msgspec
 
@@ -18,11 +18,13 @@ from feedback_assets.settings import Settings
 
 Scope = Literal["predict", "feedback", "metrics", "review"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
+Moment = Annotated[dt.datetime, msgspec.Meta(tz=True)]
 EVERY_LOOP = "*"
 PREFIX = "fa_"
 SECRET_BYTES = 32
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 SHOWN_CHARACTERS = 4
+MOST_DAYS = 3_650
 
 
 class Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,9 +38,9 @@ class Token(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Its last characters, to tell tokens apart."""
     grants: list[tuple[str, Scope]]
     """Pairs of a loop (or `*`) and a scope."""
-    created: dt.datetime
-    expires: dt.datetime
-    revoked: dt.datetime | None = None
+    created: Moment
+    expires: Moment
+    revoked: Moment | None = None
 
     def usable(self, moment: dt.datetime) -> bool:
         """Whether it still opens the door."""
@@ -84,7 +86,8 @@ class TokenFile:
             days: After how many days it ends.
 
         Raises:
-            DoorError: The name is bad or taken, or no loop is named where one is needed.
+            DoorError: The name is bad or taken, no loop is named where one is needed, or the days
+                are fewer than 1 or more than 3,650.
         """
         if not NAME.fullmatch(name):
             raise DoorError(
@@ -95,6 +98,8 @@ class TokenFile:
             raise DoorError(f"--scope: name at least one of {', '.join(SCOPES)}")
         if set(scopes) != {"metrics"} and not loops:
             raise DoorError("--loop: name the loops the token is for, or '*' for all of them")
+        if not 1 <= days <= MOST_DAYS:
+            raise DoorError(f"--days: 1 to {MOST_DAYS}")
         moment = dt.datetime.now(dt.UTC).replace(microsecond=0)
         token = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
         with self._locked():

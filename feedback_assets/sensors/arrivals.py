@@ -208,32 +208,42 @@ def runs(
     """One run for each stretch of neighbouring days, over the assets that the days concern.
 
     Predictions and feedback of the same days go into one run: a launched run costs seconds before
-    its first step, and the feedback table then joins the new feedback at once.
+    its first step, and the feedback table then joins the new feedback at once. Days without new
+    predictions go apart, so that nothing is judged again for a file that only ends on them.
     """
     asked, told, served = (
         fresh[table] for table in ("prediction_log", "feedback_events", "serving_log")
     )
-    calendar = space.partitions.get_partition_keys()
+    others = {*told, *served} - set(asked)
+    calendar, longest = space.partitions.get_partition_keys(), space.config.partitions.chunk
     requests = []
-    for keys in contiguous([*asked, *told, *served], calendar, space.config.partitions.chunk):
+    for keys in (*contiguous(asked, calendar, longest), *contiguous(others, calendar, longest)):
         assets = ["feedback_events"] if any(key in told for key in keys) else []
-        assets += list(DATAFLOW) if any(key in asked for key in keys) else []
+        assets += DATAFLOW if any(key in asked for key in keys) else []
         assets += ["serving_log"] if any(key in served for key in keys) else []
-        files = sorted({f for days in (asked, told, served) for k in keys for f in days.get(k, ())})
-        evidence = {"partitions": f"{keys[0]}..{keys[-1]}", "files": len(files)}
-        final = str(over(space, keys, clock))
-        digest = hashlib.sha256("\n".join([*assets, *keys, *files, final]).encode()).hexdigest()
-        requests.append(
-            caused_run(
-                space,
-                assets,
-                f"{space.name}:arrival:{digest}",
-                "arrival",
-                evidence,
-                {**partition_tags(keys), **DATAFLOW_RETRIES},
-            )
-        )
+        requests.append(arrival_run(space, assets, keys, fresh, clock))
     return requests
+
+
+def arrival_run(
+    space: LoopSpace,
+    assets: Sequence[str],
+    keys: Sequence[str],
+    fresh: Mapping[str, Mapping[str, Sequence[str]]],
+    clock: Clock,
+) -> dg.RunRequest:
+    """The run that takes what arrived for some neighbouring days."""
+    files = sorted({f for days in fresh.values() for key in keys for f in days.get(key, ())})
+    final = str(over(space, keys, clock))
+    digest = hashlib.sha256("\n".join([*assets, *keys, *files, final]).encode()).hexdigest()
+    return caused_run(
+        space,
+        assets,
+        f"{space.name}:arrival:{digest}",
+        "arrival",
+        {"partitions": f"{keys[0]}..{keys[-1]}", "files": len(files)},
+        {**partition_tags(keys), **DATAFLOW_RETRIES},
+    )
 
 
 def beyond_calendar(space: LoopSpace, fresh: Mapping[str, Mapping[str, Sequence[str]]]) -> str:

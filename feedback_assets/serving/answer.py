@@ -32,3 +32,5 @@ class Answer:
     """Probability with which this prediction was chosen, given the row."""
     warning: str | None = None
     """Why the answer is not the drawn model's."""
+    shadowed: bool = False
+    """Whether a challenger in shadow scores the row too, be it explored or not."""

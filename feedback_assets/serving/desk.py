@@ -10,9 +10,12 @@ from feedback_assets.serving.explore import Explorer
 from feedback_assets.serving.fallback import Fallbacks, Given, given
 from feedback_assets.serving.lineup import Lineup
 from feedback_assets.serving.routing import Router
+from feedback_assets.serving.scorer import RowError
 from feedback_assets.serving.served import ask
 
 CANARY_FAILED = "the challenger failed: the champion answered"
+NO_SCORE = "gave no finite score"
+NOT_FINITE = "the model gives no finite score for these features: a number in them lies far out"
 
 
 class Desk:
@@ -37,7 +40,7 @@ class Desk:
         found: list[Given | None] = [None] * len(rows)
         if "canary" in arms:
             self._ask_challenger(lineup, rows, arms, found)
-        self._ask_champion(lineup, rows, arms, found)
+        ran = self._ask_champion(lineup, rows, arms, found)
         answers = [
             self._finish(one, arm, prediction_id)
             for one, arm, prediction_id in zip(found, arms, ids, strict=True)
@@ -45,6 +48,8 @@ class Desk:
         ]
         if len(answers) < len(rows):
             self._counts.add("unanswered", len(rows))
+            if ran:
+                raise RowError(NOT_FINITE, found.index(None))
             what = "its model failed" if lineup.champion else "it has no model"
             raise ServingError(f"{self._loop} cannot answer now: {what}, and no fallback can")
         self._counts.add("answered", len(rows))
@@ -64,7 +69,8 @@ class Desk:
     ) -> None:
         """Put the challenger's answers to its share into `found`; a failure leaves it as it is."""
         drawn = [i for i, arm in enumerate(arms) if arm == "canary"]
-        said, model = ask(lineup.challenger, [rows[i] for i in drawn]), lineup.challenger
+        model = lineup.challenger
+        said = ask(model, [rows[i] for i in drawn]) or [None] * len(drawn)
         for i, one in zip(drawn, said, strict=True):
             if one is not None and model is not None:
                 found[i] = given(one, model.version, model.digest, "challenger")
@@ -74,15 +80,21 @@ class Desk:
 
     def _ask_champion(
         self, lineup: Lineup, rows: Sequence[Row], arms: Sequence[Arm], found: list[Given | None]
-    ) -> None:
-        """Fill what is open in `found` by the champion, then by the fallbacks."""
+    ) -> bool:
+        """Fill what is open in `found` by the champion, then by the fallbacks.
+
+        Returns:
+            Whether the champion did its work: what it left open is due to the rows.
+        """
         left = [i for i, one in enumerate(found) if one is None]
         model = lineup.champion
-        why = "there is no champion"
+        why, ran = "there is no champion", False
         if left and model is not None:
-            why = f"version {model.version}, the champion, failed"
             asked = [rows[i] for i in left]
-            said = ask(model, asked)
+            answered = ask(model, asked)
+            ran = answered is not None
+            why = f"version {model.version}, the champion, " + (NO_SCORE if ran else "failed")
+            said = answered or [None] * len(asked)
             self._fallbacks.remember(asked, said, model)
             for i, one in zip(left, said, strict=True):
                 if one is not None:
@@ -93,9 +105,11 @@ class Desk:
             more = self._fallbacks.answer([rows[i] for i in left], lineup, why)
             for i, other in zip(left, more, strict=True):
                 found[i] = other
+        return ran
 
     def _finish(self, one: Given, arm: Arm, prediction_id: str) -> Answer:
         score, prediction, propensity = one.score, one.prediction, 1.0
+        shadowed = arm == "shadow"
         explores = self._explorer.epsilon and one.by == "champion" and arm != "canary"
         if explores and prediction is not None:
             choice = self._explorer.choose(prediction_id, prediction)
@@ -116,4 +130,5 @@ class Desk:
             answered_by=one.by,
             propensity=propensity,
             warning=one.warning,
+            shadowed=shadowed,
         )

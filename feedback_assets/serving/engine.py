@@ -85,8 +85,9 @@ class Engine:
             sticks: What sticks to an arm: the value of `serve.routing.key` [n].
 
         Raises:
-            ServingError: Some row cannot be answered by anyone, or (RowError) a numeric feature
-                holds something else.
+            RowError: A row is the asker's fault: a numeric feature holds something else, or its
+                values lie so far out that the model gives no finite score.
+            ServingError: Some row cannot be answered by anyone.
         """
         return self._desk.answer(self._hot.lineup, rows, ids, sticks)
 
@@ -103,7 +104,7 @@ class Engine:
         lineup = self._hot.lineup
         if lineup.challenger is None or lineup.stage != "shadow":
             return
-        drawn = [i for i, answer in enumerate(answers) if answer.arm == "shadow"]
+        drawn = [i for i, answer in enumerate(answers) if answer.shadowed]
         if drawn:
             self._shadow.put(
                 Task(

@@ -111,7 +111,7 @@ def _ask_previous(
     warning = f"{why}: version {previous.version}, the champion before it, answered"
     return [
         one and given(one, previous.version, previous.digest, "previous", warning)
-        for one in ask(previous, rows)
+        for one in ask(previous, rows) or [None] * len(rows)
     ]
 
 

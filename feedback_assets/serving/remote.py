@@ -66,10 +66,10 @@ class Registry:
 
 
 def _download(settings: Settings, address: str) -> bytes:
-    from feedback_assets.training.registry import _client
+    from feedback_assets.training.registry import registry_client
 
     try:
-        with _client(settings), tempfile.TemporaryDirectory() as folder:
+        with registry_client(settings), tempfile.TemporaryDirectory() as folder:
             from mlflow.artifacts import download_artifacts
 
             path = download_artifacts(artifact_uri=address, dst_path=folder)

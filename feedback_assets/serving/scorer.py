@@ -20,7 +20,12 @@ Feed = dict[str, Any]
 
 
 class RowError(ServingError):
-    """A row that no model could read: the asker's fault."""
+    """A row that no model could answer: the asker's fault."""
+
+    def __init__(self, words: str, position: int | None = None) -> None:
+        super().__init__(words)
+        self.position = position
+        """Of the row in its request, where that is known."""
 
 
 class Scored(NamedTuple):
@@ -38,7 +43,7 @@ class RowScorer:
     """Scores rows by a loaded model; thread-safe."""
 
     def __init__(self, model: "OnnxModel") -> None:
-        from feedback_assets.training.features import _normal_text, _utf8
+        from feedback_assets.training.features import normal_text, clean_text
 
         spec = model.spec
         self._spec = spec
@@ -46,7 +51,7 @@ class RowScorer:
         self._outputs = [model.session.get_outputs()[-1].name]
         self._numeric = spec.of_kind("numeric")
         self._strings = [
-            (name, _normal_text if kind == "text" else _utf8)
+            (name, normal_text if kind == "text" else clean_text)
             for name, kind in spec.features
             if kind != "numeric"
         ]

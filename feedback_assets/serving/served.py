@@ -93,15 +93,15 @@ class ServedModel:
         return [row if isfinite(row.score) else None for row in said]
 
 
-def ask(model: ServedModel | None, rows: Sequence[Row]) -> Sequence[Scored | None]:
-    """What a model says; None for each row that it cannot answer, all of them if it fails.
+def ask(model: ServedModel | None, rows: Sequence[Row]) -> list[Scored | None] | None:
+    """What a model says, None for a row without a finite score; None if it is absent or fails.
 
     Raises:
         RowError: A numeric feature of a row holds something else.
     """
     try:
-        return model.score(rows) if model else [None] * len(rows)
+        return model.score(rows) if model else None
     except RowError:
         raise
     except ServingError:
-        return [None] * len(rows)
+        return None

@@ -1,10 +1,12 @@
 """A challenger that answers for itself only: scored after the answer was sent, out of its way."""
 
+import logging
 import os
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from itertools import groupby
 from operator import attrgetter
 from typing import NamedTuple
@@ -19,11 +21,15 @@ from feedback_assets.serving.scorer import Scored
 from feedback_assets.serving.served import ServedModel
 
 NICE = 10
+ROWS_EACH = 16
+"""Rows that may wait for each request that may: a request can hold a thousand."""
 GATHER = 0.01
 """Seconds between two bouts of work: many requests scored at once cost a tenth of the same one by
 one, and the interpreter's lock is asked for a hundred times a second at most."""
 ROWS_AT_ONCE = 64
 """So few that the lock is held for less than half a millisecond."""
+
+logger = logging.getLogger(__name__)
 
 
 class Task(NamedTuple):
@@ -68,7 +74,10 @@ class Shadow:
         counts: Counts,
     ) -> None:
         self._loop = loop
-        self._queue: queue.Queue[Task] = queue.Queue(room)
+        self._queue: deque[Task] = deque()
+        self._room = room
+        self._rows = 0
+        self._lock = threading.Lock()
         self._submit = submit
         self._now = now
         self._counts = counts
@@ -92,15 +101,18 @@ class Shadow:
 
     def put(self, task: Task) -> None:
         """Have rows scored later; dropped and counted when there is no room. Never waits."""
-        try:
-            self._queue.put_nowait(task)
-        except queue.Full:
-            self._counts.add("shadow_dropped", len(task.rows))
+        n = len(task.rows)
+        with self._lock:
+            full = len(self._queue) >= self._room or self._rows + n > self._room * ROWS_EACH
+            if not full:
+                self._queue.append(task)
+                self._rows += n
+        if full:
+            self._counts.add("shadow_dropped", n)
         self._some.set()
 
     def _work(self) -> None:
-        own = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, own, min(os.getpriority(os.PRIO_PROCESS, own) + NICE, 19))
+        _be_nice()
         while True:
             self._some.wait()
             self._some.clear()
@@ -123,10 +135,12 @@ class Shadow:
         return bout
 
     def _next(self) -> Task | None:
-        try:
-            return self._queue.get_nowait()
-        except queue.Empty:
-            return None
+        with self._lock:
+            if not self._queue:
+                return None
+            task = self._queue.popleft()
+            self._rows -= len(task.rows)
+            return task
 
     def _score_all(self, model: ServedModel, rows: list[_Row]) -> None:
         for at in range(0, len(rows), ROWS_AT_ONCE):
@@ -134,11 +148,13 @@ class Shadow:
             started = time.perf_counter()
             try:
                 said = model.score([one.row for one in some])
+                each_us = round((time.perf_counter() - started) * 1e6 / len(some))
+                self._send(model, some, said, each_us)
             except ServingError:
                 self._counts.add("shadow_failed", len(some))
-                continue
-            each_us = round((time.perf_counter() - started) * 1e6 / len(some))
-            self._send(model, some, said, each_us)
+            except Exception:  # a dead worker would never score again
+                logger.exception("%s: shadow scoring failed", self._loop)
+                self._counts.add("shadow_failed", len(some))
             time.sleep(0)  # lets a request that waits for the interpreter go first
 
     def _send(
@@ -173,3 +189,11 @@ class Shadow:
         )
         key = f"{row.prediction_id}~{model.version}"
         return Entry("shadow", self._loop, key, row.event_us, self._encode(body))
+
+
+def _be_nice() -> None:
+    """Lower the calling thread's priority, where the system has one for threads."""
+    own = threading.get_native_id()
+    with suppress(OSError):
+        own_nice = os.getpriority(os.PRIO_PROCESS, own)
+        os.setpriority(os.PRIO_PROCESS, own, min(own_nice + NICE, 19))

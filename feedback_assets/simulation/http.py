@@ -147,9 +147,10 @@ class HttpDelivery:
                     answers = send([items[place] for place in left])
                 except DoorProblem as problem:
                     refused = refused_items(problem)
-                    if not refused:
+                    kept = [place for n, place in enumerate(left) if n not in refused]
+                    if len(kept) == len(left):
                         raise
-                    left = [place for n, place in enumerate(left) if n not in refused]
+                    left = kept
                     continue
                 for place, answer in zip(left, answers, strict=True):
                     done[place] = answer

@@ -32,7 +32,9 @@ class RowsDigest:
     def __init__(self, schema: pa.Schema, key: Sequence[str], table: str = "rows") -> None:
         self.rows = 0
         self._columns = [
-            _ColumnDigest(name, kind) for name, kind in duckdb_types(schema, table).items()
+            _ColumnDigest(name, kind)
+            for name, kind in duckdb_types(schema, table).items()
+            if name != PROVENANCE or name in key
         ]
         self._key = _KeyOrder(key, table)
 

@@ -103,17 +103,17 @@ def _numbers(column: pd.Series) -> np.ndarray:
 
 def _strings(column: pd.Series, kind: FeatureKind) -> np.ndarray:
     codes, known = pd.factorize(column.to_numpy(dtype=object))
-    clean = _normal_text if kind == "text" else _utf8
+    clean = normal_text if kind == "text" else clean_text
     words = np.empty(len(known) + 1, dtype=object)
     words[:-1] = [clean(str(value)) for value in known]
     words[-1] = ""
     return words[codes]
 
 
-def _utf8(text: str) -> str:
+def clean_text(text: str) -> str:
     return text.encode("utf-8", "replace").decode().replace("\0", "")
 
 
-def _normal_text(text: str) -> str:
+def normal_text(text: str) -> str:
     """Lower-case tokens (words and single marks) with one space between, as ONNX splits them."""
-    return " ".join(_TOKEN.findall(_utf8(text[:TEXT_CHARS]).lower()))
+    return " ".join(_TOKEN.findall(clean_text(text[:TEXT_CHARS]).lower()))

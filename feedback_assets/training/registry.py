@@ -82,7 +82,7 @@ def register_candidate(
     Raises:
         TrainingError: MLflow refused; its run is then FAILED.
     """
-    with _client(settings) as client:
+    with registry_client(settings) as client:
         known = _version_of(client, config.name, manifest)
         if known is not None:
             client.set_registered_model_alias(config.name, CANDIDATE, str(known.version))
@@ -114,7 +114,7 @@ def project_decision(
         files: Text files kept with the candidate's run, under `decision/`.
     """
     version = str(manifest["version"])
-    with _client(settings) as client:
+    with registry_client(settings) as client:
         told = {
             "decision": decision.kind,
             "decision_id": decision.decision_id,
@@ -135,14 +135,14 @@ def project_decision(
 
 def sync_aliases(settings: Settings, loop: str, champion: int | None, candidate: int) -> None:
     """Set both aliases to what the ledger says."""
-    with _client(settings) as client:
+    with registry_client(settings) as client:
         client.set_registered_model_alias(loop, CANDIDATE, str(candidate))
         _set_champion(client, loop, champion)
 
 
 def aliases(settings: Settings, loop: str) -> dict[str, int]:
     """Alias to version, as the registry has them; empty for a model that it does not know."""
-    with _client(settings) as client:
+    with registry_client(settings) as client:
         found = {name: _by_alias(client, loop, name) for name in (CHAMPION, CANDIDATE)}
     return {name: version for name, version in found.items() if version is not None}
 
@@ -153,7 +153,7 @@ def forget_model(settings: Settings, loop: str) -> None:
         return
     from mlflow.exceptions import MlflowException
 
-    with _client(settings) as client:
+    with registry_client(settings) as client:
         try:
             client.delete_registered_model(loop)
         except MlflowException as error:
@@ -171,7 +171,7 @@ def _artifacts(settings: Settings, loop: str) -> Path:
 
 
 @contextmanager
-def _client(settings: Settings) -> Iterator[Any]:
+def registry_client(settings: Settings) -> Iterator[Any]:
     """A client on our database; one process at a time makes or migrates it."""
     os.environ.update(_ENVIRONMENT)
     settings.mlflow.mkdir(parents=True, exist_ok=True)

@@ -12,6 +12,7 @@ import pytest
 
 from feedback_assets_tests.chaos.inbox_load import Load
 
+ROOT = str(Path(__file__).parents[2])
 needs_strace = pytest.mark.skipif(
     shutil.which("strace") is None, reason="install Debian's package strace"
 )
@@ -25,7 +26,7 @@ def run_with(
         [*before, sys.executable, "-m", "feedback_assets_tests.chaos.inbox_load"],
         env={
             **os.environ,
-            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTHONPATH": ROOT,
             "LOAD": json.dumps(load.told()),
             **(environment or {}),
         },

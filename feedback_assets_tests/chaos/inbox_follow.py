@@ -73,7 +73,8 @@ def _advance(database: sqlite3.Connection, stream: Stream, until: int) -> None:
     database.execute("INSERT OR REPLACE INTO cursors VALUES (?, ?)", (stream, until))
 
 
-def followed(table: Path) -> Counter[str]:
-    """How often each key is in the table."""
+def followed(table: Path) -> tuple[Counter[int], set[str]]:
+    """How often each number is in the table, and the keys there."""
     with closing(sqlite3.connect(table)) as database:
-        return Counter(key for (key,) in database.execute("SELECT key FROM rows"))
+        rows = database.execute("SELECT seq, key FROM rows").fetchall()
+    return Counter(seq for seq, _ in rows), {key for _, key in rows}

@@ -118,6 +118,25 @@ class Told:
         return sorted(self.sent - self.acknowledged.keys())
 
 
+class Tail:
+    """Counts the states in a file of notes that still grows, reading each line once."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._at = path, 0
+        self._states: Counter[str] = Counter()
+
+    def count(self, state: str) -> int:
+        """How many lines say so by now."""
+        if self._path.exists():
+            with self._path.open("rb") as file:
+                file.seek(self._at)
+                new = file.read()
+            whole = new[: new.rfind(b"\n") + 1]
+            self._at += len(whole)
+            self._states.update(line.split(b" ")[0].decode() for line in whole.splitlines())
+        return self._states[state]
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Acknowledged rows against those that are stored."""

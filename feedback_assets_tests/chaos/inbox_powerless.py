@@ -6,6 +6,7 @@ import random
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -86,11 +87,14 @@ class Life:
         """
         last = self.taken[-1][0] if self.taken else 0
         rows = [*self.taken, *(row for row in self._rows() if row[0] > last)]
-        if rows and self.disk.chance.random() < 0.5:
-            self.taken = rows
+        told = self.told
+        # A row is not pruned while its client may repeat it: inbox_keep_days sees to that.
+        done = list(takewhile(lambda row: row[1] in told.acknowledged, rows))
+        if len(done) > len(self.taken) and self.disk.chance.random() < 0.5:
+            self.taken = done
             for stream in STREAMS:
-                write_receipt(self.load.settings.inbox, stream, LOOP, rows[-1][0])
-        return judge(self.told, rows, LOOP)
+                write_receipt(self.load.settings.inbox, stream, LOOP, done[-1][0])
+        return judge(told, rows, LOOP)
 
     def _rows(self) -> list[Row]:
         """By number, seen on a copy of the disk: this look must not heal anything."""

@@ -4,7 +4,7 @@ import asyncio
 import random
 import signal
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from unittest.mock import patch
 
@@ -13,9 +13,13 @@ import pytest
 from feedback_assets.capture.inbox import steady
 from feedback_assets.capture.inbox.open import open_inbox
 from feedback_assets.capture.inbox.records import Replay
+from feedback_assets.config.serve import Limits
+from feedback_assets.door.limits import Allowance
+from feedback_assets.door.refusal import Refused
 from feedback_assets.settings import Settings
 from feedback_assets_tests.chaos import inbox_mutants
 from feedback_assets_tests.chaos.forks import Forks
+from feedback_assets_tests.chaos.forms import short_and_long
 from feedback_assets_tests.chaos.inbox_rounds import MODULE, Count, Home
 
 SEEN_SECONDS = 1
@@ -32,6 +36,7 @@ def clock_of(path: Path) -> dict[str, str]:
         "FAKETIME_TIMESTAMP_FILE": str(path),
         "FAKETIME_CACHE_DURATION": str(SEEN_SECONDS),
         "DONT_FAKE_MONOTONIC": "1",
+        "FAKETIME_FORCE_MONOTONIC_FIX": "0",
     }
 
 
@@ -90,13 +95,7 @@ def numbers_back(notes: Path) -> int:
 
 
 @needs_faketime
-@pytest.mark.parametrize(
-    "lives",
-    [
-        pytest.param(2, id="short"),
-        pytest.param(40, id="long", marks=[pytest.mark.chaos, pytest.mark.slow]),
-    ],
-)
+@pytest.mark.parametrize("lives", short_and_long(2, 30))
 def test_nothing_is_lost_when_the_clock_jumps(tmp_path, lives, figures):
     count = jump_over_and_over(tmp_path, lives)
     figures("clock back a day and forward a year", **count.told())
@@ -105,6 +104,8 @@ def test_nothing_is_lost_when_the_clock_jumps(tmp_path, lives, figures):
 
 
 @needs_faketime
+@pytest.mark.chaos
+@pytest.mark.slow
 def test_numbers_that_follow_the_clock_are_found_out(tmp_path, figures):
     count = jump_over_and_over(tmp_path, 3, inbox_mutants.CLOCK_NUMBERS)
     figures(f"clock, mutant: {inbox_mutants.CLOCK_NUMBERS}", **count.told())
@@ -161,3 +162,21 @@ def test_an_idempotency_key_lives_a_day_whatever_the_clock_says(tmp_path, mutant
     what = f"idempotency keys, mutant: {mutant}" if mutant else "idempotency keys, clock set"
     figures(what, looks=len(known), right=sum(known))
     assert all(known) == (not mutant)
+
+
+@pytest.mark.parametrize("mutant", ["", "tokens by the wall clock"])
+def test_a_client_gains_nothing_when_the_clock_jumps(mutant, figures):
+    clocks = Clocks()
+    limits = Limits(requests_per_second=0.001, burst=5)
+    allowance = Allowance(monotonic=lambda: clocks.wall) if mutant else Allowance()
+    admitted = 0
+    with patch.object(time, "time", lambda: clocks.wall):
+        for jump in (0, 365 * DAY_S, -366 * DAY_S, 366 * DAY_S):
+            clocks.wall += jump
+            for _ in range(5):
+                with suppress(Refused):
+                    allowance.spend("anyone", "shop", limits)
+                    admitted += 1
+    what = f"rate limit, mutant: {mutant}" if mutant else "rate limit, clock set"
+    figures(what, requests=20, burst=5, admitted=admitted)
+    assert (admitted == 5) == (not mutant)

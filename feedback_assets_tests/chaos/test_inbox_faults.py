@@ -7,6 +7,7 @@ import pytest
 
 from feedback_assets_tests.chaos import inbox_mutants
 from feedback_assets_tests.chaos.forks import Forks
+from feedback_assets_tests.chaos.forms import LONG, short_and_long
 from feedback_assets_tests.chaos.inbox_faults import needs_strace, run_with, strace
 from feedback_assets_tests.chaos.inbox_load import STOPPED
 from feedback_assets_tests.chaos.inbox_rounds import MODULE, Count, Home
@@ -31,9 +32,9 @@ def fail_over_and_over(root: Path, rounds: int, call: str, error: str, mutant: s
         files = [inbox / "inbox.db", inbox / "inbox.db-wal"]
         before = home.verdict().acknowledged
         for position in range(rounds):
-            when = f"{chance.randrange(3, 60)}{'+' if position % 2 else ''}"
+            when = f"{chance.randrange(3, 60)}{'+' if position % 2 and not mutant else ''}"
             command = strace(call, error, when, files)
-            process = run_with(home.load(mutant=mutant, appends=200), command)
+            process = run_with(home.load(mutant=mutant, appends=120), command)
             said = process.communicate(timeout=120)[1]
             count.seen["stopped"] += process.returncode == STOPPED
             count.seen["said_nothing"] += "disk" not in said
@@ -50,12 +51,7 @@ def fail_over_and_over(root: Path, rounds: int, call: str, error: str, mutant: s
     ("call", "error", "rounds"),
     [
         pytest.param("fdatasync", "EIO", 1, id="short"),
-        *(
-            pytest.param(
-                call, error, 8, id=f"{call}-{error}", marks=[pytest.mark.chaos, pytest.mark.slow]
-            )
-            for call, error in FAULTS
-        ),
+        *(pytest.param(call, error, 8, id=f"{call}-{error}", marks=LONG) for call, error in FAULTS),
     ],
 )
 def test_the_inbox_stops_at_an_error_of_its_disk(tmp_path, call, error, rounds, figures):
@@ -67,7 +63,8 @@ def test_the_inbox_stops_at_an_error_of_its_disk(tmp_path, call, error, rounds, 
 
 
 @needs_strace
-def test_a_writer_that_goes_on_after_an_error_is_found_out(tmp_path, figures):
-    count = fail_over_and_over(tmp_path, 1, "fdatasync", "EIO", inbox_mutants.GOES_ON)
+@pytest.mark.parametrize("rounds", short_and_long(1, 3))
+def test_a_writer_that_goes_on_after_an_error_is_found_out(tmp_path, rounds, figures):
+    count = fail_over_and_over(tmp_path, rounds, "fdatasync", "EIO", inbox_mutants.GOES_ON)
     figures(f"fdatasync fails with EIO, mutant: {inbox_mutants.GOES_ON}", **count.told())
     assert count.seen["stopped"] == 0

@@ -10,6 +10,7 @@ import pytest
 from feedback_assets.capture.inbox.open import open_reader
 from feedback_assets_tests.chaos import inbox_follow, inbox_mutants
 from feedback_assets_tests.chaos.forks import Forks
+from feedback_assets_tests.chaos.forms import mutants, short_and_long
 from feedback_assets_tests.chaos.inbox_follow import followed
 from feedback_assets_tests.chaos.inbox_load import LOOP
 from feedback_assets_tests.chaos.inbox_notes import STREAMS
@@ -64,27 +65,21 @@ def follow(forks: Forks, root: Path, kills: int, mutant: str = "") -> Followed:
     home.finish()
     forks.kill(reader)
     assert forks.wait(begin(to_the_end=True)) == 0, home.errors.read_text()
-    keys = followed(table)
+    numbers, keys = followed(table)
     reading = open_reader(home.load().settings)
     assert reading is not None
     pruned = max(reading.pruned_through(stream, LOOP) for stream in STREAMS)
     reading.close()
     return Followed(
         kills,
-        rows=keys.total(),
+        rows=numbers.total(),
         pruned=pruned,
-        missed=len(home.told.acknowledged.keys() - keys.keys()),
-        twice=sum(n - 1 for n in keys.values()),
+        missed=len(home.told.acknowledged.keys() - keys),
+        twice=numbers.total() - len(numbers),
     )
 
 
-@pytest.mark.parametrize(
-    "kills",
-    [
-        pytest.param(6, id="short"),
-        pytest.param(120, id="long", marks=[pytest.mark.chaos, pytest.mark.slow]),
-    ],
-)
+@pytest.mark.parametrize("kills", short_and_long(6, 120))
 def test_a_reader_gets_every_row_once(forks, tmp_path, kills, figures):
     seen = follow(forks, tmp_path, kills)
     figures("reading while pruning, kill -9", **vars(seen))
@@ -93,8 +88,8 @@ def test_a_reader_gets_every_row_once(forks, tmp_path, kills, figures):
     assert seen.missed == seen.twice == 0
 
 
-@pytest.mark.parametrize("mutant", MUTANTS)
-def test_a_broken_cursor_or_number_is_found_out(forks, tmp_path, mutant, figures):
-    seen = follow(forks, tmp_path, 6, mutant)
+@pytest.mark.parametrize(("mutant", "kills"), mutants(6, 12, *MUTANTS))
+def test_a_broken_cursor_or_number_is_found_out(forks, tmp_path, mutant, kills, figures):
+    seen = follow(forks, tmp_path, kills, mutant)
     figures(f"reading while pruning, mutant: {mutant}", **vars(seen))
     assert seen.missed > 0

@@ -9,6 +9,7 @@ import pytest
 
 from feedback_assets_tests.chaos import inbox_mutants
 from feedback_assets_tests.chaos.forks import Forks
+from feedback_assets_tests.chaos.forms import mutants, short_and_long
 from feedback_assets_tests.chaos.inbox_rounds import MODULE, Count, Home
 
 KILLS_OF_A_HOME = 10
@@ -49,13 +50,7 @@ def kill_over_and_over(forks: Forks, root: Path, kills: int, mutant: str = "") -
     return count
 
 
-@pytest.mark.parametrize(
-    "kills",
-    [
-        pytest.param(5, id="short"),
-        pytest.param(200, id="long", marks=[pytest.mark.chaos, pytest.mark.slow]),
-    ],
-)
+@pytest.mark.parametrize("kills", short_and_long(5, 200))
 def test_acknowledged_rows_are_there_once_after_every_kill(forks, tmp_path, kills, figures):
     count = kill_over_and_over(forks, tmp_path, kills)
     figures("kill -9, the inbox alone", **count.told())
@@ -65,8 +60,10 @@ def test_acknowledged_rows_are_there_once_after_every_kill(forks, tmp_path, kill
     assert count.faults == 0
 
 
-@pytest.mark.parametrize("mutant", [inbox_mutants.EARLY, inbox_mutants.NO_KEY])
-def test_a_broken_writer_is_found_out(forks, tmp_path, mutant, figures):
-    count = kill_over_and_over(forks, tmp_path, 4, mutant)
+@pytest.mark.parametrize(
+    ("mutant", "kills"), mutants(3, 20, inbox_mutants.EARLY, inbox_mutants.NO_KEY)
+)
+def test_a_broken_writer_is_found_out(forks, tmp_path, mutant, kills, figures):
+    count = kill_over_and_over(forks, tmp_path, kills, mutant)
     figures(f"kill -9, mutant: {mutant}", **count.told())
     assert (count.doubled if mutant == inbox_mutants.NO_KEY else count.lost) > 0

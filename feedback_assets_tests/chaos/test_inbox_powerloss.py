@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from feedback_assets_tests.chaos import inbox_mutants
+from feedback_assets_tests.chaos.forms import mutants, short_and_long
 from feedback_assets_tests.chaos.inbox_powerless import living
 from feedback_assets_tests.chaos.inbox_rounds import Count
 
@@ -39,13 +40,7 @@ def lose_power_over_and_over(root: Path, rounds: int, mutant: str = "") -> Count
     return count
 
 
-@pytest.mark.parametrize(
-    "rounds",
-    [
-        pytest.param(40, id="short"),
-        pytest.param(3_000, id="long", marks=[pytest.mark.chaos, pytest.mark.slow]),
-    ],
-)
+@pytest.mark.parametrize("rounds", short_and_long(40, 3_000))
 def test_nothing_acknowledged_is_lost_without_power(tmp_path, rounds, figures):
     count = lose_power_over_and_over(tmp_path, rounds)
     figures("power loss, synchronous = FULL", **count.told())
@@ -55,8 +50,11 @@ def test_nothing_acknowledged_is_lost_without_power(tmp_path, rounds, figures):
     assert count.seen["damaged"] == count.faults == 0
 
 
-@pytest.mark.parametrize("mutant", [inbox_mutants.NORMAL, inbox_mutants.OFF, inbox_mutants.EARLY])
-def test_a_writer_that_syncs_less_is_found_out(tmp_path, mutant, figures):
-    count = lose_power_over_and_over(tmp_path, 40, mutant)
+@pytest.mark.parametrize(
+    ("mutant", "rounds"),
+    mutants(40, 300, inbox_mutants.NORMAL, inbox_mutants.OFF, inbox_mutants.EARLY, shown=3),
+)
+def test_a_writer_that_syncs_less_is_found_out(tmp_path, mutant, rounds, figures):
+    count = lose_power_over_and_over(tmp_path, rounds, mutant)
     figures(f"power loss, mutant: {mutant}", **count.told())
-    assert count.lost + count.seen["damaged"] > 5
+    assert count.lost + count.seen["damaged"] > rounds / 8

@@ -4,19 +4,19 @@ import asyncio
 import contextlib
 import datetime as dt
 import json
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from feedback_assets.capture.inbox.records import Entry, Replay
 from feedback_assets.door.app import create_app
 from feedback_assets.door.options import DoorOptions
 from feedback_assets_tests.serving.shop import Shop
 
 NOW = int(dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC).timestamp()) * 1_000_000
 OPEN = DoorOptions(open_to_all=True)
-Run = Callable[..., Any]
 
 
 class Asked:
@@ -27,6 +27,30 @@ class Asked:
         self.app = app
         self.shop = shop
         self.now = NOW
+        self.refused: list[Entry] = []
+        """What was sent to the quarantine."""
+        self.fail_with: Exception | None = None
+        """What the inbox answers instead of storing."""
+        self.slow = 0.0
+        """Seconds before the inbox stores anything."""
+
+    def watch_inbox(self) -> None:
+        """Stand between the door and its inbox."""
+        inbox = self.inbox
+        append, append_soon = inbox.append, inbox.append_soon
+
+        async def watched(entries: Sequence[Entry], replay: Replay | None = None) -> Any:
+            if self.fail_with is not None:
+                raise self.fail_with
+            if self.slow:
+                await asyncio.sleep(self.slow)
+            return await append(entries, replay)
+
+        def watched_soon(entries: Sequence[Entry]) -> bool:
+            self.refused += [e for e in entries if e.stream.startswith("refused")]
+            return append_soon(entries)
+
+        inbox.append, inbox.append_soon = watched, watched_soon
 
     async def post(self, path: str, body: Any, **headers: str) -> httpx.Response:
         """Send JSON, or bytes as they are."""
@@ -63,6 +87,7 @@ async def asking(shop: Shop, options: DoorOptions = OPEN) -> AsyncIterator[Asked
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         asked = Asked(client, app, shop)
         async with _lifespan(app):
+            asked.watch_inbox()
             yield asked
 
 

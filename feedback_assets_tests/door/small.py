@@ -13,7 +13,7 @@ from typing import Any
 
 from feedback_assets.config.serve import Limits
 from feedback_assets.door.auth import Doorkeeper
-from feedback_assets.door.ending import App, Ending
+from feedback_assets.door.ending import Ending
 from feedback_assets.door.limits import Allowance, read_body
 from feedback_assets.door.refusal import Refused
 from feedback_assets.errors import FeedbackAssetsError, InboxError
@@ -23,59 +23,74 @@ FLUSHED = "flushed"
 LIMITS = Limits(requests_per_second=2, burst=3, max_body_bytes=1_024)
 
 
-def small_app(settings: Settings, ending: Ending, behaviour: str) -> App:
-    """Routes: /slow, /inside, /body, /who, /often, /fails, /stops."""
-    keeper = Doorkeeper(settings)
-    allowance = Allowance()
-    inside = 0
+class Small:
+    """Routes: /slow, /inside, /body, /who, /often, /fails, /stops; anything else is `done`."""
 
-    async def reply(path: str, scope: Any, receive: Any) -> bytes:
-        nonlocal inside
-        if path == "/slow":
-            inside += 1
-            await asyncio.sleep(2)
-        if path == "/inside":
-            return b"%d" % inside
-        if path == "/body":
-            return b"%d" % len(await read_body(scope, receive, LIMITS.max_body_bytes, seconds=1))
-        if path == "/who":
-            return keeper.admit(scope["headers"], "predict", "shop").name.encode()
-        if path == "/often":
-            allowance.spend(keeper.authenticate(scope["headers"]).name, "shop", LIMITS)
-        if path == "/fails":
-            sent = await read_body(scope, receive, LIMITS.max_body_bytes)
-            raise ValueError(f"cannot use {sent!r} for {scope['query_string']!r}")
-        if path == "/stops":
-            ending.by_the_inbox("the disk gave an input/output error")
+    def __init__(self, settings: Settings, ending: Ending, behaviour: str) -> None:
+        self.settings, self.ending, self.behaviour = settings, ending, behaviour
+        self.keeper = Doorkeeper(settings)
+        self.allowance = Allowance()
+        self.slow_ones = 0
+
+    async def slow(self, *_: Any) -> bytes:
+        self.slow_ones += 1
+        await asyncio.sleep(2)
         return b"done"
 
-    async def app(scope: Any, receive: Any, send: Any) -> None:
+    async def inside(self, *_: Any) -> bytes:
+        return b"%d" % self.slow_ones
+
+    async def body(self, scope: Any, receive: Any) -> bytes:
+        return b"%d" % len(await read_body(scope, receive, LIMITS.max_body_bytes, seconds=1))
+
+    async def who(self, scope: Any, _receive: Any) -> bytes:
+        return self.keeper.admit(scope["headers"], "predict", "shop").name.encode()
+
+    async def often(self, scope: Any, _receive: Any) -> bytes:
+        self.allowance.spend(self.keeper.authenticate(scope["headers"]).name, "shop", LIMITS)
+        return b"done"
+
+    async def fails(self, scope: Any, receive: Any) -> bytes:
+        sent = await read_body(scope, receive, LIMITS.max_body_bytes)
+        raise ValueError(f"cannot use {sent!r} for {scope['query_string']!r}")
+
+    async def stops(self, *_: Any) -> bytes:
+        self.ending.by_the_inbox("the disk gave an input/output error")
+        return b"done"
+
+    async def done(self, *_: Any) -> bytes:
+        return b"done"
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
-            await receive()
-            if behaviour == "cannot_start":
-                raise InboxError("another service holds the inbox")
-            await send({"type": "lifespan.startup.complete"})
-            await receive()
-            (settings.root / FLUSHED).write_text("yes")
-            await send({"type": "lifespan.shutdown.complete"})
+            await self.lifespan(receive, send)
             return
+        route = getattr(self, scope["path"][1:], self.done)
         try:
-            status, headers, content = 200, (), await reply(scope["path"], scope, receive)
+            status, headers, content = 200, (), await route(scope, receive)
         except Refused as error:
             status, headers, content = error.status, error.headers, error.detail.encode()
         length = (b"content-length", b"%d" % len(content))
         await send({"type": "http.response.start", "status": status, "headers": [length, *headers]})
         await send({"type": "http.response.body", "body": content})
 
-    return app
+    async def lifespan(self, receive: Any, send: Any) -> None:
+        await receive()
+        if self.behaviour == "cannot_start":
+            raise InboxError("another service holds the inbox")
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        (self.settings.root / FLUSHED).write_text("yes")
+        await send({"type": "lifespan.shutdown.complete"})
 
 
 def main(home: str, behaviour: str, *words: str) -> int:
     """Serve; what is foreseen is told as the command line tells it."""
-    from feedback_assets.door import connections, server
+    from feedback_assets.door import connections, server, supervised
     from feedback_assets.door.tokens import TokenFile
 
     connections.end_the_slow.__defaults__ = (1.5,)
+    supervised.HANDSHAKE_SECONDS = 1.5
     settings = Settings(home=Path(home))
     host, port, cert, key, proxy, most = words
     options = server.ServerOptions(
@@ -86,7 +101,7 @@ def main(home: str, behaviour: str, *words: str) -> int:
         tokens = len(TokenFile(settings).all())
         server.refuse_unguarded(options, tokens)
         server.serve(
-            lambda ending: small_app(settings, ending, behaviour), ["shop"], options, tokens,
+            lambda ending: Small(settings, ending, behaviour), ["shop"], options, tokens,
             server.tls_pair(options),
         )  # fmt: skip
     except FeedbackAssetsError as error:

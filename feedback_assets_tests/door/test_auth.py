@@ -255,6 +255,35 @@ def test_bad_names_are_refused(settings: Settings, name: str) -> None:
         TokenFile(settings).create(name, ["predict"], ["shop"], 90)
 
 
+@pytest.mark.parametrize("days", [-1, 0, 3_651, 10**9])
+def test_a_token_ends_some_day(settings: Settings, days: int) -> None:
+    with pytest.raises(DoorError, match="--days"):
+        TokenFile(settings).create("web", ["predict"], ["shop"], days)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        (b'Z"', b'"'),  # a time without its zone
+        (b'"predict"', b'"everything"'),
+        (b'"name"', b'"nome"'),
+        (b'"schema": 1', b'"schema": 2'),
+        (b"{", b"\xff"),
+    ],
+)
+def test_a_file_changed_by_hand_is_told_without_its_content(
+    settings: Settings, good: bytes, bad: bytes
+) -> None:
+    tokens = TokenFile(settings)
+    tokens.create("web", ["predict"], ["shop"], 1)
+    content = tokens.path.read_bytes()
+    assert good in content
+    tokens.path.write_bytes(content.replace(good, bad))
+    with pytest.raises(DoorError, match=r"tokens\.json") as caught:
+        tokens.all()
+    assert "everything" not in str(caught.value)
+
+
 def test_a_token_needs_a_scope_and_a_loop(settings: Settings) -> None:
     with pytest.raises(DoorError, match="--scope"):
         TokenFile(settings).create("web", [], ["shop"], 90)

@@ -1,6 +1,5 @@
 """What is counted, how it reads to Prometheus, and that it neither costs much nor goes down."""
 
-import asyncio
 import json
 import time
 from pathlib import Path
@@ -8,27 +7,11 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
-from feedback_assets.capture.inbox.records import Inbox
-from feedback_assets.door.counting import CounterKeeper
 from feedback_assets.door.metrics import Meters
 from feedback_assets.serving.answer import Answer
 from feedback_assets.serving.engine import Engine
-
-Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
-
-
-def parsed(text: bytes) -> Samples:
-    return {
-        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
-        for family in text_string_to_metric_families(text.decode())
-        for sample in family.samples
-    }
-
-
-def value(samples: Samples, name: str, **labels: str) -> float:
-    return samples[name, tuple(sorted(labels.items()))]
+from feedback_assets_tests.door.counted import FakeInbox, parsed, value
 
 
 def answer(version: str = "3", arm: str = "champion", by: str = "champion") -> Answer:
@@ -51,41 +34,6 @@ class FakeEngine:
 
     def as_engine(self) -> Engine:
         return cast("Engine", self)
-
-
-class FakeInbox:
-    """Counters are on disk a moment after they were given, unless it is stuck or killed."""
-
-    def __init__(self, disk: dict[str, float] | None = None) -> None:
-        self.disk = {} if disk is None else disk
-        self.given: dict[str, float] = {}
-        self.stuck = False
-        self.why = ""
-        self.saves = 0
-
-    def counters(self) -> dict[str, float]:
-        return dict(self.disk)
-
-    def save_counters(self, counters: dict[str, float]) -> None:
-        self.saves += 1
-        self.given.update(counters)
-
-    def append_soon(self, entries: object) -> bool:
-        if not self.stuck:
-            asyncio.get_running_loop().call_later(0.02, self._write)
-        return True
-
-    def _write(self) -> None:
-        self.disk.update(self.given)
-
-    def waiting(self) -> int:
-        return 7
-
-    def stopped(self) -> str:
-        return self.why
-
-    def as_inbox(self) -> Inbox:
-        return cast("Inbox", self)
 
 
 def test_every_required_name_reads_as_prometheus_expects(tmp_path: Path) -> None:
@@ -142,6 +90,14 @@ def test_every_required_name_reads_as_prometheus_expects(tmp_path: Path) -> None
     assert value(found, "process_open_fds") > 0
 
 
+def test_a_folder_that_is_gone_takes_no_other_metric_along(tmp_path: Path) -> None:
+    meters = Meters(["shop"])
+    meters.watch_inbox(FakeInbox().as_inbox(), tmp_path / "gone")
+    found = parsed(meters.render())
+    assert value(found, "inbox_rows_waiting") == 7
+    assert ("inbox_free_bytes", ()) not in found
+
+
 def test_counters_of_a_loop_are_there_before_anything_happens() -> None:
     found = parsed(Meters(["shop"]).render())
     for name in (
@@ -193,95 +149,6 @@ def test_strange_saved_counters_are_left_out() -> None:
         }
     )  # fmt: skip
     assert meters.saved() == before
-
-
-def scrapes(keeper: CounterKeeper) -> Samples:
-    return parsed(asyncio.run(keeper.scrape()))
-
-
-def test_a_scrape_shows_what_is_on_disk_and_no_counter_goes_down_after_a_kill() -> None:
-    disk: dict[str, float] = {}
-    shown: list[float] = []
-    refused = (
-        "feedback_samples_total", (("kind", "label"), ("model", "shop"), ("outcome", "refused")),
-    )  # fmt: skip
-    for _life in range(3):
-        meters = Meters(["shop"])
-        inbox = FakeInbox(disk)
-
-        async def live(meters: Meters = meters, inbox: FakeInbox = inbox) -> None:
-            keeper = CounterKeeper(meters, inbox.as_inbox(), every=60)
-            keeper.start()
-            refused_before = len(shown) // 3 * 2  # the last of each life was never saved
-            for _ in range(3):
-                meters.loop("shop").feedback(None, "accepted", 10)
-                scrape = asyncio.create_task(keeper.scrape())
-                await asyncio.sleep(0.005)
-                meters.loop("shop").feedback(None, "refused")  # counted while it is being saved
-                found = parsed(await scrape)
-                assert found.get(refused, 0) == refused_before
-                refused_before += 1
-                shown.append(
-                    value(
-                        found,
-                        "feedback_samples_total",
-                        model="shop",
-                        outcome="accepted",
-                        kind="label",
-                    )
-                )
-            meters.loop("shop").feedback(None, "accepted", 7)  # killed before a save
-
-        asyncio.run(live())
-    assert shown == [10, 20, 30, 40, 50, 60, 70, 80, 90]
-
-
-def test_counters_are_saved_by_themselves_at_the_end_and_only_when_they_changed() -> None:
-    async def live() -> tuple[FakeInbox, int]:
-        meters, inbox = Meters(["shop"]), FakeInbox()
-        keeper = CounterKeeper(meters, inbox.as_inbox(), every=0.05)
-        keeper.start()
-        await asyncio.sleep(0.2)
-        idle = inbox.saves
-        meters.loop("shop").quarantined(2)
-        await asyncio.sleep(0.15)
-        assert inbox.disk['["quarantined",["shop"],""]'] == 2
-        meters.loop("shop").quarantined()
-        await keeper.stop()
-        return inbox, idle
-
-    inbox, idle = asyncio.run(live())
-    assert idle == 1
-    assert inbox.given['["quarantined",["shop"],""]'] == 3
-
-
-def test_an_inbox_that_stopped_is_noticed_without_requests() -> None:
-    async def live() -> list[str]:
-        meters, inbox, told = Meters(["shop"]), FakeInbox(), list[str]()
-        keeper = CounterKeeper(meters, inbox.as_inbox(), every=0.02, stop=told.append)
-        keeper.start()
-        await asyncio.sleep(0.1)
-        assert told == []
-        inbox.why = "input/output error"
-        await asyncio.sleep(0.1)
-        await keeper.stop()
-        return told
-
-    assert set(asyncio.run(live())) == {"input/output error"}
-
-
-@pytest.mark.parametrize("why", ["", "input/output error"])
-def test_live_counters_are_shown_while_the_inbox_cannot_write(why: str) -> None:
-    async def live() -> Samples:
-        meters, inbox = Meters(["shop"]), FakeInbox()
-        inbox.stuck, inbox.why = True, why
-        keeper = CounterKeeper(meters, inbox.as_inbox())
-        keeper.start()
-        meters.loop("shop").feedback(None, "accepted")
-        meters.refused("inbox_full")
-        return parsed(await keeper.scrape())
-
-    assert value(asyncio.run(live()), "door_requests_refused_total", reason="inbox_full") == 1
 
 
 def test_recording_a_request_takes_less_than_three_microseconds() -> None:

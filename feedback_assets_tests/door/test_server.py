@@ -6,12 +6,16 @@ import signal
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import pytest
 
+from feedback_assets.door.listening import bound, is_loopback
+from feedback_assets.door.server import ServerOptions, refuse_unguarded, tls_pair
 from feedback_assets.door.tokens import TokenFile
+from feedback_assets.errors import DoorError
 from feedback_assets.settings import Settings
 from feedback_assets_tests.door.small import FLUSHED, small_server
 
@@ -89,25 +93,60 @@ def test_a_taken_port_is_told_in_words(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("host", "tokens", "proxy", "words"),
+    ("host", "tokens", "tls", "proxy", "words"),
     [
-        ("0.0.0.0", False, False, "token create"),
-        ("0.0.0.0", False, True, "token create"),
-        ("127.0.0.1", False, True, "token create"),
-        ("0.0.0.0", True, False, "--behind-proxy"),
-        ("::", True, False, "--tls-cert"),
-        ("no-such-host.invalid", True, False, "no such host"),
-        ("192.0.2.1", True, True, "cannot listen there"),
+        ("0.0.0.0", 0, False, False, "token create"),
+        ("0.0.0.0", 0, True, False, "token create"),
+        ("0.0.0.0", 0, False, True, "token create"),
+        ("127.0.0.1", 0, False, True, "token create"),
+        ("0.0.0.0", 1, False, False, "--behind-proxy"),
+        ("::", 1, False, False, "--tls-cert"),
+        ("192.0.2.1", 1, False, False, "--tls-cert"),
+        ("no-such-host.invalid", 1, True, False, "no such host"),
+        ("127.0.0.1", 0, False, False, ""),
+        ("localhost", 0, False, False, ""),
+        ("::1", 0, False, False, ""),
+        ("127.0.0.1", 1, False, True, ""),
+        ("0.0.0.0", 1, True, False, ""),
+        ("0.0.0.0", 1, False, True, ""),
     ],
 )
 def test_it_does_not_open_to_others_unguarded(
-    tmp_path: Path, host: str, tokens: bool, proxy: bool, words: str
+    host: str, tokens: int, tls: bool, proxy: bool, words: str
 ) -> None:
-    if tokens:
-        token_for(tmp_path)
-    with small_server(tmp_path, host=host, proxy=proxy, ready=False) as running:
+    options = ServerOptions(host, tls_cert=Path("cert.pem") if tls else None, behind_proxy=proxy)
+    if not words:
+        refuse_unguarded(options, tokens)
+        return
+    with pytest.raises(DoorError, match=words):
+        refuse_unguarded(options, tokens)
+
+
+def test_the_refusal_reaches_the_command_line(tmp_path: Path) -> None:
+    with small_server(tmp_path, host="0.0.0.0", ready=False) as running:
         assert running.process.wait(30) == 1
-    assert words in running.err.read_text()
+    assert running.err.read_text().startswith("DoorError: without a token")
+
+
+def test_where_it_cannot_listen_is_told_in_words() -> None:
+    with pytest.raises(DoorError, match="cannot listen there"):
+        bound("192.0.2.1", 0)
+    assert is_loopback("localhost")
+    assert not is_loopback("0.0.0.0")
+
+
+def test_a_name_with_one_address_of_others_is_not_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(0, 0, 0, "", (address, 0)) for address in ("127.0.0.1", "192.0.2.1")]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_words, **_more: found)
+    assert not is_loopback("both.example")
+
+
+def test_a_certificate_needs_its_key() -> None:
+    with pytest.raises(DoorError, match="both"):
+        tls_pair(ServerOptions(tls_cert=Path("cert.pem")))
+    with pytest.raises(DoorError, match="both"):
+        tls_pair(ServerOptions(tls_key=Path("key.pem")))
+    assert tls_pair(ServerOptions()) is None
 
 
 def test_behind_a_proxy_with_tokens_it_listens_anywhere(tmp_path: Path) -> None:
@@ -183,16 +222,21 @@ def test_slow_and_large_bodies_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_request_that_never_ends_loses_its_connection(tmp_path: Path) -> None:
+    requests = [
+        [],  # not one byte
+        [b"GET /x HTTP/1.1\r\n", *[b"A: b\r\n"] * 30],
+        [b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n", b"G", b"E", b"T", b" ", *[b"/"] * 30],
+        [b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n", *[b"x"] * 40],
+    ]
     with small_server(tmp_path) as running:
-        for parts in (
-            [],  # not one byte
-            [b"GET /x HTTP/1.1\r\n", *[b"A: b\r\n"] * 30],
-            [b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n", b"G", b"E", b"T", b" ", *[b"/"] * 30],
-            [b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n", *[b"x"] * 40],
-        ):
+
+        def seconds(parts: list[bytes]) -> float:
             start = time.monotonic()
-            conversation(running.port, *parts, pause=0.1)
-            assert 1 < time.monotonic() - start < 15
+            conversation(running.port, *parts, pause=0.1, wait=20)
+            return time.monotonic() - start
+
+        with ThreadPoolExecutor(len(requests)) as pool:
+            assert all(1 < taken < 15 for taken in pool.map(seconds, requests))
 
 
 def test_a_header_without_end_is_not_held(tmp_path: Path) -> None:

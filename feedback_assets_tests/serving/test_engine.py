@@ -4,6 +4,7 @@ import threading
 import pytest
 
 from feedback_assets.serving.engine import Engine
+from feedback_assets.serving.scorer import RowError
 from feedback_assets_tests.serving.shop import Shop
 from feedback_assets_tests.serving.waiting import until
 
@@ -86,6 +87,22 @@ def test_missing_and_odd_features_are_null(tmp_path, engine_of):
     scores = {a.score for a in engine.answer([{}, empty, odd], list("aaa"), list("aaa"))}
     assert len(scores) == 1
     assert engine.answer([], [], []) == []
+
+
+@pytest.mark.parametrize("serve", [None, {"default": {"score": 5.0}}])
+def test_a_row_far_out_is_the_askers_fault_unless_a_default_answers(tmp_path, engine_of, serve):
+    shop = world(tmp_path, "regression", serve)
+    shop.publish(1, previous=2)
+    engine = engine_of(shop)
+    rows = [shop.row(0), {**shop.row(1), "amount": 1e38}, shop.row(2)]
+    if serve:
+        by = [a.answered_by for a in engine.answer(rows, list("abc"), list("abc"))]
+        assert by == ["champion", "default", "champion"]
+        return
+    with pytest.raises(RowError, match="no finite score for these features") as raised:
+        engine.answer(rows, list("abc"), list("abc"))
+    assert raised.value.position == 1
+    assert engine.state().breakers["champion"] == "closed"
 
 
 def test_an_engine_ends_with_its_threads(tmp_path):

@@ -47,6 +47,32 @@ def test_whatever_differs_is_refused(shop):
         check(good, "0" * 64, score, "version 1")
 
 
+def test_a_score_that_is_no_number_is_refused_wherever_it_stands(shop):
+    model = shop.model(1)
+    good = golden_rows(model, shop.frame(4, 5))
+
+    def score(rows):
+        said = RowScorer(model).score(rows)
+        return [*said[:2], said[2]._replace(score=float("nan")), said[3]]
+
+    with pytest.raises(ServingError, match="differs by"):
+        check(good, model.digest, score, "version 1")
+
+
+def test_large_values_may_differ_in_their_last_bit(tmp_path):
+    shop = Shop(tmp_path / "home", "regression")
+    shop.train(1)
+    model = shop.model(1)
+    good = golden_rows(model, shop.frame(4, 5))
+    scores = json.loads(good)["scores"]
+    near = damaged(good, scores=[float(np.nextafter(np.float32(s), np.inf)) for s in scores])
+    assert max(map(abs, scores)) > 100
+    check(near, model.digest, RowScorer(model).score, "version 1")
+    far = damaged(good, scores=[s * (1 + 3e-6) for s in scores])
+    with pytest.raises(ServingError, match="differs by 3e-06"):
+        check(far, model.digest, RowScorer(model).score, "version 1")
+
+
 def test_another_model_says_something_else(shop):
     good = golden_rows(shop.model(1), shop.frame(16, 5))
     with pytest.raises(ServingError, match="differs by"):

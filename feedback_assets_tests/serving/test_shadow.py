@@ -30,14 +30,14 @@ def ask(engine, shop, n, start=0):
 
 def test_the_challenger_scores_after_the_answer(shop, engine_of, sent):
     engine = engine_of(shop)
-    rows, answers = ask(engine, shop, 150)
+    rows, answers = ask(engine, shop, 48)
     assert {(a.arm, a.answered_by, a.model_version) for a in answers} == {
         ("shadow", "champion", "1")
     }
-    engine.shadow(rows, answers, list(range(150)))
-    until(lambda: len(sent) == 150)
+    engine.shadow(rows, answers, list(range(48)))
+    until(lambda: len(sent) == 48)
     champion, challenger = shop.model(1), shop.model(2)
-    frame = shop.frame(512, 0).head(150)
+    frame = shop.frame(512, 0).head(48)
     expected = challenger.score(frame)
     for i, entry in enumerate(sent):
         body = json.loads(entry.body)
@@ -49,7 +49,7 @@ def test_the_challenger_scores_after_the_answer(shop, engine_of, sent):
         assert (body["id"], body["event_us"], body["received_us"]) == (f"p{i}", i, 7)
         assert body["latency_us"] >= 0
     assert champion.digest != challenger.digest
-    assert engine.state().counts["shadow_scored"] == 150
+    assert engine.state().counts["shadow_scored"] == 48
 
 
 def test_only_the_drawn_rows_are_scored(tmp_path, engine_of, sent):
@@ -64,6 +64,37 @@ def test_only_the_drawn_rows_are_scored(tmp_path, engine_of, sent):
     engine.shadow(rows, answers, [0] * 400)
     until(lambda: len(sent) >= len(drawn))
     assert {entry.key for entry in sent} == drawn
+
+
+def test_an_explored_row_is_scored_too(tmp_path, engine_of, sent):
+    serve = {"routing": {"shadow_percent": 100}, "exploration": {"epsilon": 0.5}}
+    shop = Shop(tmp_path / "home", "multiclass", serve)
+    shop.train(1, seed=1)
+    shop.train(2, seed=2)
+    shop.publish(1, challenger=2)
+    engine = engine_of(shop)
+    rows, answers = ask(engine, shop, 50)
+    assert {a.arm for a in answers} == {"shadow", "explore"}
+    engine.shadow(rows, answers, [0] * 50)
+    until(lambda: len(sent) == 50)
+
+
+def test_waiting_requests_are_bounded(shop, engine_of, monkeypatch):
+    monkeypatch.setattr(module, "GATHER", 30)
+    engine = engine_of(shop)
+    for _ in range(10):
+        rows, answers = ask(engine, shop, 1)
+        engine.shadow(rows, answers, [0])
+    assert engine.state().counts["shadow_dropped"] == 7
+
+
+def test_waiting_rows_are_bounded_as_requests_are(shop, engine_of, monkeypatch):
+    monkeypatch.setattr(module, "GATHER", 30)
+    engine = engine_of(shop)
+    for _ in range(2):
+        rows, answers = ask(engine, shop, 30)
+        engine.shadow(rows, answers, [0] * 30)
+    assert engine.state().counts["shadow_dropped"] == 30  # 60 rows are more than 3 x 16
 
 
 def test_without_a_challenger_in_shadow_nothing_happens(shop, engine_of, sent):
@@ -116,19 +147,22 @@ def test_an_inbox_without_room_drops(shop, refuse):
     assert shadow_counts(engine) == [0, 4, 0]
 
 
-def test_a_failing_challenger_is_counted_and_the_worker_goes_on(shop, engine_of, sent, monkeypatch):
+@pytest.mark.parametrize("where", ["_run", "feeds"])
+def test_a_failing_challenger_is_counted_and_the_worker_goes_on(
+    shop, engine_of, sent, monkeypatch, where
+):
     engine = engine_of(shop)
     rows, answers = ask(engine, shop, 2)
     challenger = engine._hot.lineup.challenger
-    run = challenger.scorer._run
+    run = getattr(challenger.scorer, where)
 
     def fail(*_):
         raise ValueError("boom")
 
-    monkeypatch.setattr(challenger.scorer, "_run", fail)
+    monkeypatch.setattr(challenger.scorer, where, fail)
     engine.shadow(rows, answers, [0, 0])
     until(lambda: engine.state().counts["shadow_failed"] == 2)
-    monkeypatch.setattr(challenger.scorer, "_run", run)
+    monkeypatch.setattr(challenger.scorer, where, run)
     engine.shadow(rows, answers, [0, 0])
     until(lambda: len(sent) == 2)
 

@@ -69,8 +69,19 @@ def test_golden_rows_that_are_lost_are_told(shop, engine_of):
     engine = engine_of(shop)
     assert engine.state().champion.version == 1
     assert "version 1 answers unchecked: its golden rows are lost" in engine.state().problem
+    model = engine._hot.lineup.champion
+    engine._hot._load(engine._hot._signature(), remote=True)
+    assert engine._hot.lineup.champion is model  # a look in vain is no swap
     shop.train(1, seed=1)
     until(lambda: engine.state().problem == "")
+
+
+def test_a_folder_in_the_place_of_a_file_is_told(shop, engine_of):
+    for name in ("golden.json", "model.onnx"):
+        path = shop.settings.models / LOOP / "1" / name
+        path.unlink()
+        path.mkdir()
+    assert "Is a directory" in engine_of(shop).state().problem
 
 
 def test_a_refused_model_leaves_no_copy(shop, engine_of):

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from feedback_assets.capture.importers.answers import Answers
 from feedback_assets.capture.importers.layout import Layout
-from feedback_assets.capture.importers.records import Event, Landed, Part, UnexpectedError
+from feedback_assets.capture.importers.records import ODD, Event, Landed, Part, UnexpectedError
 from feedback_assets.capture.importers.values import number
 
 SERVED = "served"
@@ -44,8 +44,8 @@ class Builder:
         version = response.version or request.version
         try:
             items = self.answers.items(response.outputs, len(rows))
-        except UnexpectedError as error:
-            self.refuse(str(error), received_us, line.text(), event_us, request.id)
+        except (UnexpectedError, *ODD) as error:
+            self.refuse(_words(error), received_us, line.text(), event_us, request.id)
             return False
         good = False
         for i, (row, item) in enumerate(zip(rows, items, strict=True)):
@@ -53,8 +53,8 @@ class Builder:
             try:
                 cells = self.layout.cells(row)
                 answer = self.answers.read(item)
-            except UnexpectedError as error:
-                self.refuse(str(error), received_us, line.text(), event_us, name)
+            except (UnexpectedError, *ODD) as error:
+                self.refuse(_words(error), received_us, line.text(), event_us, name)
                 continue
             scores = answer.class_scores if self.no_scores and answer.class_scores else None
             self.rows.append(
@@ -104,7 +104,18 @@ class Builder:
         happened = received_us if event_us is None else event_us
         self.counts.refuse(reason)
         if self.layout.kind == "feedback":
-            row = (None, name, None, None, None, happened, received_us, None, reason, text)
+            row: tuple[Any, ...] = (
+                None,
+                name,
+                None,
+                None,
+                None,
+                happened,
+                received_us,
+                None,
+                reason,
+                text,
+            )
         else:
             row = (
                 name, happened, received_us, None, SERVED, None, None, *self.no_scores, None,
@@ -123,6 +134,10 @@ class Builder:
         ]
         self.rows = []
         return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _words(error: BaseException) -> str:
+    return str(error) if isinstance(error, UnexpectedError) else "the record's shape is unknown"
 
 
 class Shown:

@@ -16,6 +16,7 @@ from feedback_assets.capture.importers.layout import Layout
 from feedback_assets.capture.importers.reading import Place
 from feedback_assets.capture.importers.records import (
     HALVES,
+    ODD,
     REQUEST,
     RESPONSE,
     WHOLE,
@@ -57,6 +58,8 @@ class Chunk:
     recent: set[bytes] = field(default_factory=set)
     """The same, to look up."""
     places: dict[SourceFile, tuple[Place, bool]] = field(default_factory=dict)
+    late: set[bytes] = field(default_factory=set)
+    """Of halves of earlier calls whose pair turned out to be refused."""
     size: int = 0
     rows: int = 0
 
@@ -88,6 +91,7 @@ class Chunk:
         """Land what was taken: one file, one transaction."""
         builder = Builder(self.layout, self.counts)
         fresh = self._fresh()
+        refused: set[bytes] = set()
         halves: dict[tuple[str, int], Item] = {}
         for item in fresh:
             content = item.content
@@ -95,22 +99,32 @@ class Chunk:
                 builder.refuse(content, item.file_us, shown(item.line))
                 self.counts.refused += 1
             elif isinstance(content, list):
-                self._count(
-                    builder.feedback(content, item.file_us, item.key.hex(), Shown(item.line))
-                )
+                line = Shown(item.line)
+                good = builder.feedback(content, item.file_us, item.key.hex(), line)
+                self._count(good, refused, item.key)
             elif content.half == WHOLE:
                 when = item.file_us if content.time_us is None else content.time_us
-                self._count(builder.prediction(content, content, when, Shown(item.line)))
+                good = builder.prediction(content, content, when, Shown(item.line))
+                self._count(good, refused, item.key)
             else:
                 halves[content.id, content.half] = item
-        waiting, done = self._pair(builder, halves)
-        self._write(builder, [item.key for item in fresh], waiting, done)
+        waiting, done = self._pair(builder, halves, refused)
+        keys = [item.key for item in fresh if item.key not in refused]
+        forgotten = [key for key in refused if key in self.late]
+        self.late = set()
+        self._write(builder, [*keys, *map(self._refused_key, refused)], waiting, done, forgotten)
+
+    def _refused_key(self, key: bytes) -> bytes:
+        """Return under what a refused record is remembered: with another layout it may be good."""
+        return record_key("refused", self.layout.signature, key)
 
     def _fresh(self) -> list[Item]:
-        known = self.store.seen([item.key for item in self.items]) if self.items else set()
+        keys = [item.key for item in self.items]
+        refused = list(map(self._refused_key, keys))
+        known = self.store.seen([*keys, *refused]) if keys else set()
         fresh: list[Item] = []
-        for item in self.items:
-            if item.key in known:
+        for item, other in zip(self.items, refused, strict=True):
+            if item.key in known or other in known:
                 self.counts.repeated += 1
             else:
                 known.add(item.key)
@@ -118,14 +132,15 @@ class Chunk:
         self.items = []
         return fresh
 
-    def _count(self, good: bool, records: int = 1) -> None:
+    def _count(self, good: bool, refused: set[bytes], *keys: bytes) -> None:
         if good:
-            self.counts.landed += records
+            self.counts.landed += len(keys)
         else:
-            self.counts.refused += records
+            self.counts.refused += len(keys)
+            refused.update(keys)
 
     def _pair(
-        self, builder: Builder, halves: dict[tuple[str, int], Item]
+        self, builder: Builder, halves: dict[tuple[str, int], Item], refused: set[bytes]
     ) -> tuple[list[Waiting], list[tuple[str, int]]]:
         """Build rows of halves that have met; return those that wait, and the waiting that met."""
         alone = [name for name, half in halves if (name, REQUEST + RESPONSE - half) not in halves]
@@ -134,23 +149,28 @@ class Chunk:
         done: list[tuple[str, int]] = []
         for (name, half), item in halves.items():
             other = (name, REQUEST + RESPONSE - half)
-            mine = Waiting(item.content, self.now_us, item.file_us, "")  # type: ignore[arg-type]
+            mine = Waiting(item.content, self.now_us, item.file_us, "", item.key)  # type: ignore[arg-type]
             if other in halves:
                 if half == REQUEST:
                     partner = halves[other]
-                    theirs = Waiting(partner.content, 0, partner.file_us, "")  # type: ignore[arg-type]
-                    self._count(_build(builder, mine, theirs, Shown(item.line)), 2)
+                    theirs = Waiting(partner.content, 0, partner.file_us, "", partner.key)  # type: ignore[arg-type]
+                    good = _build(builder, mine, theirs, Shown(item.line))
+                    self._count(good, refused, item.key, partner.key)
             elif other in earlier:
                 theirs = earlier[other]
                 pair = (mine, theirs) if half == REQUEST else (theirs, mine)
                 line = Shown(item.line if half == REQUEST else theirs.line)
-                self._count(_build(builder, *pair, line))
+                good = _build(builder, *pair, line)
+                self._count(good, refused, item.key)
+                if not good:  # so that it may come again too
+                    refused.add(theirs.key)
+                    self.late.add(theirs.key)
                 self.counts.paired_late += 1
                 done.append(other)
-            elif len(msgspec.json.encode(item.content)) > WAITING_BYTES:
-                words = f"without its other half, and longer than {WAITING_BYTES >> 20} MB"
+            elif not _can_wait(mine.part):
+                words = f"without its other half, and longer than {WAITING_BYTES:,} bytes"
                 builder.refuse(words, item.file_us, shown(item.line), None, name)
-                self.counts.refused += 1
+                self._count(False, refused, item.key)
             else:
                 waiting.append(mine._replace(line=shown(item.line)))
                 self.counts.unpaired += 1
@@ -168,7 +188,7 @@ class Chunk:
             self.counts.expired += len(expired)
             done = [(name, half) for name, half, _ in expired]
             keys = [record_key("expired", f"{half}:{name}") for name, half in done]
-            self._write(builder, keys, [], done)
+            self._write(builder, keys, [], done, [])
 
     def _write(
         self,
@@ -176,6 +196,7 @@ class Chunk:
         keys: list[bytes],
         waiting: list[Waiting],
         done: list[tuple[str, int]],
+        forgotten: list[bytes],
     ) -> None:
         built = builder.table()
         tables = [*self.tables, *([built] if built is not None else [])]
@@ -189,15 +210,23 @@ class Chunk:
                 write_hidden(self.folder, name, pa.concat_tables(tables))
                 self.store.keep_pending(name)
             self.store.keep_seen(keys)
+            self.store.forget(forgotten)
             self.store.drop_waiting(done)
             self.store.keep_waiting(waiting)
             for file, (place, complete) in self.places.items():
-                self.store.keep_place(file, place, complete)
+                self.store.keep_place(file, self.layout.signature, place, complete)
         if name:
             show(self.folder, [name])
             self.store.drop_pending([name])
         self.tables, self.keys, self.recent, self.places = [], [], set(), {}
         self.size = self.rows = 0
+
+
+def _can_wait(part: Part) -> bool:
+    try:
+        return len(msgspec.json.encode(part)) <= WAITING_BYTES
+    except ODD:
+        return False
 
 
 def _build(builder: Builder, request: Waiting, response: Waiting, line: Shown) -> bool:

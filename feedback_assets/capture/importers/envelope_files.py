@@ -7,7 +7,7 @@ from feedback_assets.capture.importers.chunks import Chunk, Item, moment_us, rec
 from feedback_assets.capture.importers.format import Format
 from feedback_assets.capture.importers.layout import Layout
 from feedback_assets.capture.importers.reading import Found, Place, is_parquet, records
-from feedback_assets.capture.importers.records import REQUEST, Event, Part, UnexpectedError
+from feedback_assets.capture.importers.records import ODD, REQUEST, Event, Part, UnexpectedError
 
 
 def take(chunk: Chunk, file: SourceFile, form: Format, start: Place, now: dt.datetime) -> None:
@@ -26,7 +26,7 @@ def take(chunk: Chunk, file: SourceFile, form: Format, start: Place, now: dt.dat
                 chunk.counts.records += 1
                 chunk.add(item, share)
         place = Place(block.place.offset, block.place.digest, numbering.carry)
-        if block.unfinished:
+        if block.again:
             chunk.counts.unfinished += 1
             complete = False
         chunk.reached(file, place if whole else Place())
@@ -76,9 +76,10 @@ def _item(
             return _part_item(form, part, number, found, file_us)
         events = form.feedback(found.record, layout) if form.feedback else None
         return _event_item(events, number, found, file_us)
-    except UnexpectedError as error:
+    except (UnexpectedError, *ODD) as error:
         line = found.line if isinstance(found.line, bytes) else repr(found.line)
-        reason = _expected(form, layout, str(error))
+        told = str(error) if isinstance(error, UnexpectedError) else "the record's shape is unknown"
+        reason = _expected(form, layout, told)
         return Item(record_key("refused", line), reason, found.line, file_us)
 
 

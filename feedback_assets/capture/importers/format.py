@@ -1,9 +1,10 @@
 """What a format is made of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from feedback_assets.capture.files import SourceFile
 from feedback_assets.capture.importers.records import Event, Kind, Part
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ class Format:
     """Columns of its Parquet files that are read; others never are."""
     sequence: str | None = None
     """The field that rows of one request share, written one after another; they are numbered."""
+    roles: Callable[[Sequence[SourceFile]], dict[str, str]] | None = None
+    """What the files themselves say about which column is the prediction and which the target."""
     tabular: bool = False
     """Rows are read by column, not record by record."""
     pairs: bool = False

@@ -16,7 +16,7 @@ from feedback_assets.capture.importers.chunks import Chunk, moment_us, record_ke
 from feedback_assets.capture.importers.growing import whole_lines
 from feedback_assets.capture.importers.json_text import shown
 from feedback_assets.capture.importers.layout import BROKEN, LINE, Layout
-from feedback_assets.capture.importers.reading import Place, is_parquet
+from feedback_assets.capture.importers.reading import UNREADABLE, Place, is_parquet, may_pass
 from feedback_assets.capture.plan import Field
 from feedback_assets.capture.readers import BROKEN as RAW_BROKEN
 from feedback_assets.capture.readers import LINE as RAW_LINE
@@ -36,22 +36,40 @@ def take(
 ) -> None:
     """Read a file, committing whenever the chunk is full."""
     file_us = moment_us(file.modified)
-    cut = False
-    try:
-        with ExitStack() as stack:
-            whole = file
+    whole, again = file, False
+    with ExitStack() as stack:
+        batches: Iterator[pa.Table] = iter(())
+        try:
             if not is_parquet(file):
-                whole, cut = stack.enter_context(whole_lines(file, scratch, now))
-            for batch in _rows(con, chunk.layout, whole, file_us):
-                _add(chunk, batch)
-                if chunk.full:
-                    chunk.commit()
-    except (SourceError, duckdb.Error, pa.ArrowException, OSError, EOFError, ValueError) as error:
-        words = str(error) if isinstance(error, SourceError) else _unreadable(error)
-        row = _refused(chunk.layout, words, shown({"file": file.name}), file_us, file.name)
-        _add(chunk, row)
-    chunk.counts.unfinished += cut
-    chunk.reached(file, Place(), complete=not cut)
+                whole, again = stack.enter_context(whole_lines(file, scratch, now))
+            batches = _rows(con, chunk.layout, whole, file_us)
+        except OSError as error:
+            batches = iter([_problem(chunk.layout, file, whole, error, file_us)])
+            again = True
+        while True:
+            try:  # only what the file does is caught: an error of the commit is none of its
+                batch = next(batches, None)
+            except duckdb.OutOfMemoryException as error:
+                raise SourceError(f"{file.name}: {first_line(error)}; raise the memory") from error
+            except (SourceError, duckdb.Error, *UNREADABLE) as error:
+                batch = _problem(chunk.layout, file, whole, error, file_us)
+                batches = iter(())
+                again = again or may_pass(error)
+            if batch is None:
+                break
+            _add(chunk, batch)
+            if chunk.full:
+                chunk.commit()
+    chunk.counts.unfinished += again
+    chunk.reached(file, Place(), complete=not again)
+
+
+def _problem(
+    layout: Layout, file: SourceFile, whole: SourceFile, error: BaseException, file_us: int
+) -> pa.Table:
+    words = str(error) if isinstance(error, SourceError) else _unreadable(error)
+    words = words.replace(str(whole.path), file.name)
+    return _refused(layout, words, shown({"file": file.name}), file_us, file.name)
 
 
 def _unreadable(error: BaseException) -> str:

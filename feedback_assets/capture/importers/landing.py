@@ -145,7 +145,13 @@ def _land(
     counts, started = Landed(), now()
     chunk = Chunk(layout, store, folder, counts, started)
     moment = dt.datetime.fromtimestamp(started / 1e6, dt.UTC)
-    new = [(file, place) for file in sorted(files) if (place := store.place(file)) is not None]
+    if form.roles is not None:
+        layout.roles = form.roles(files)
+    new = [
+        (file, place)
+        for file in sorted(files)
+        if (place := store.place(file, layout.signature)) is not None
+    ]
     with ExitStack() as stack:
         con = stack.enter_context(connect(settings)) if form.tabular and new else None
         for file, place in new:

@@ -1,5 +1,6 @@
 """The landed columns of a loop, and where in a foreign record each of them is found."""
 
+import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -27,6 +28,8 @@ class Layout:
         schema: Arrow schema of a landed file.
         features: The names that a row by position fills, in their order.
         columns: Features and carried columns, as they stand in the landed file.
+        signature: Changes with anything that decides whether a record can be read.
+        roles: What the files themselves say: "prediction" and "target" to a column of theirs.
         answers: The names under which a row may hold its answer.
     """
 
@@ -39,8 +42,12 @@ class Layout:
         self.score_names = class_score_names(config)
         self.schema = landed_schema(config, kind)
         self.map = dict(column_map or {})
+        self.roles: dict[str, str] = {}
         self._check()
         ours_to_theirs = {ours: theirs for theirs, ours in self.map.items()}
+        said = [str(self.schema), self.features, sorted(self.map.items())]
+        said += [config.label.model_dump_json(), c.model_dump_json()]
+        self.signature = hashlib.sha256(repr(said).encode()).hexdigest()[:16]
         self._keys = [ours_to_theirs.get(name, name) for name in self.columns]
         self._known = frozenset(self._keys)
         makers: list[Callable[[Any, str], Any]] = [

@@ -5,7 +5,8 @@ import binascii
 import csv
 import io
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeGuard
 
 from feedback_assets.capture.importers.json_text import decode
 from feedback_assets.capture.importers.records import Row, UnexpectedError
@@ -131,7 +132,7 @@ def _split(frame: Any) -> list[Row]:
     return named(names, data)
 
 
-def named(names: Any, data: list[list[Any]]) -> list[Row]:
+def named(names: Any, data: Sequence[Any]) -> list[Row]:
     """Return rows by name; by position where the names are none, or only numbers as in `t:0`.
 
     Raises:
@@ -145,7 +146,7 @@ def named(names: Any, data: list[list[Any]]) -> list[Row]:
     return [dict(zip(keys, row, strict=True)) for row in data]
 
 
-def is_tensors(value: Any) -> bool:
+def is_tensors(value: Any) -> TypeGuard[list[dict[str, Any]]]:
     """Whether a value is a list of tensors of the Open Inference Protocol (v2)."""
     return (
         isinstance(value, list)

@@ -13,13 +13,14 @@ from feedback_assets.capture.files import SourceFile
 from feedback_assets.capture.importers.json_text import decode
 from feedback_assets.capture.importers.records import UnexpectedError
 from feedback_assets.capture.readers import first_line
+from feedback_assets.errors import SourceError
 
 BLOCK = 1 << 20
 MAX_LINE = 16 << 20
 """A longer line is refused unread."""
 _BATCH = 4_096
 COMPRESSED = (".gz", ".bz2", ".zst")
-_UNREADABLE = (pa.ArrowException, OSError, EOFError, ValueError, OverflowError, KeyError, TypeError)
+UNREADABLE = (pa.ArrowException, OSError, EOFError, ValueError, OverflowError, KeyError, TypeError)
 SETTLED = 3600
 """Seconds without a change after which a file's last line counts as complete."""
 
@@ -51,8 +52,8 @@ class Block:
     found: list[Found]
     place: Place
     size: int
-    unfinished: bool = False
-    """The file ends in the middle of a line."""
+    again: bool = False
+    """The file is to be looked at again: it ends in the middle of a line, or could not be read."""
 
 
 @dataclass
@@ -108,8 +109,8 @@ def _parquet(file: SourceFile, columns: Sequence[str]) -> Iterator[Block]:
             for batch in source.iter_batches(batch_size=_BATCH, columns=present):
                 rows = batch.to_pylist()
                 yield Block([Found(row, row) for row in rows], place, batch.nbytes)
-    except _UNREADABLE as error:
-        yield Block([_unreadable(file, error)], place, 0)
+    except UNREADABLE as error:
+        yield Block([_unreadable(file, error)], place, 0, again=may_pass(error))
 
 
 def _lines(file: SourceFile, start: Place, now: dt.datetime) -> Iterator[Block]:
@@ -123,8 +124,14 @@ def _lines(file: SourceFile, start: Place, now: dt.datetime) -> Iterator[Block]:
                 stream.seek(0) if not compressed else None
                 place, hashed = Place(), _Hash()
             yield from _blocks(file, stream, place, hashed, now)
-    except _UNREADABLE as error:
-        yield Block([_unreadable(file, error)], Place(), 0)
+    except UNREADABLE as error:
+        yield Block([_unreadable(file, error)], Place(), 0, again=may_pass(error))
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether an error is the system's (no permission, no such disk), not the file's content."""
+    found = error.__cause__ if isinstance(error, SourceError) else error
+    return isinstance(found, OSError) and found.errno is not None
 
 
 def _opened(file: SourceFile, compressed: bool) -> BinaryIO:
@@ -178,7 +185,7 @@ def _blocks(
         if all(one.problem is None for one in found) or settled:
             yield Block(found, Place(offset + len(rest), hashed.add(rest)), len(rest))
         else:
-            yield Block([], Place(offset, digest), 0, unfinished=True)
+            yield Block([], Place(offset, digest), 0, again=True)
 
 
 def _is_document(head: bytes, file: SourceFile) -> bool:

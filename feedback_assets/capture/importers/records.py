@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Literal, NamedTuple
 
 import msgspec
@@ -16,6 +17,10 @@ HALVES = {REQUEST: "request", RESPONSE: "response"}
 
 class UnexpectedError(ValueError):
     """A record is not what its format says; the message is what was expected, without values."""
+
+
+ODD = (AttributeError, IndexError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
+"""What code that reads foreign records may stumble over; an import goes on and refuses the record."""
 
 
 class Part(msgspec.Struct, array_like=True):
@@ -78,7 +83,8 @@ class Landed:
     repeated: int = 0
     """Records that had landed, or wait, already."""
     unfinished: int = 0
-    """Files whose last line is still being written; it is read when it is complete."""
+    """Files that are looked at again: the last line is still being written, or the system did
+    not let them be read."""
     waiting: int = 0
     """Halves that wait in all."""
     oldest_us: int | None = None
@@ -120,7 +126,9 @@ def identity(value: Any, name: str) -> str:
     """
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if abs(value) < 10**40 else ""
-    elif isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+    elif (isinstance(value, float) and value.is_integer() and abs(value) < 1e15) or (
+        isinstance(value, Decimal) and value == value.to_integral_value() and abs(value) < 10**40
+    ):
         value = str(int(value))
     if not isinstance(value, str) or not value or len(value) > 500:
         raise UnexpectedError(f"{name} must be a text of 1 to 500 characters or a whole number")

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from feedback_assets.capture.importers.format import Format, Record
-from feedback_assets.capture.importers.payloads import rows_of, text_payload
+from feedback_assets.capture.importers.payloads import named, rows_of, text_payload
 from feedback_assets.capture.importers.records import (
     WHOLE,
     Event,
@@ -27,8 +27,8 @@ def read(record: Record, layout: "Layout") -> Part:
     inputs = _payload(record, "endpointInput")
     outputs = _payload(record, "endpointOutput")
     rows = rows_of(inputs, len(layout.features))
-    if len(rows) > 1 and isinstance(rows[0], list) and layout.knows(rows[0]):  # a header
-        rows = [dict(zip(rows[0], row, strict=False)) for row in rows[1:]]
+    if len(rows) > 1 and _is_header(rows[0], layout):
+        rows = named(rows[0], rows[1:])
     return Part(
         identity(name, "eventMetadata.inferenceId or eventId"),
         WHOLE,
@@ -37,6 +37,11 @@ def read(record: Record, layout: "Layout") -> Part:
         outputs=outputs,
         key=identity(event, "eventMetadata.eventId"),
     )
+
+
+def _is_header(row: Any, layout: "Layout") -> bool:
+    texts = isinstance(row, list) and all(isinstance(value, str) for value in row)
+    return texts and layout.knows(row)
 
 
 def _payload(record: Record, side: str) -> Any:
@@ -50,8 +55,8 @@ def _payload(record: Record, side: str) -> Any:
         content if isinstance(content, str) else "",
         what,
     )
-    if isinstance(kind, str) and kind.upper() == "CSV" and side == "endpointOutput":
-        return [row[0] if len(row) == 1 else row for row in found]
+    if side == "endpointOutput" and isinstance(found, list):
+        return [row[0] if isinstance(row, list) and len(row) == 1 else row for row in found]
     return found
 
 

@@ -15,10 +15,10 @@ from feedback_assets.errors import SourceError
 
 _SHAPE = """
 CREATE TABLE IF NOT EXISTS files (
-    name TEXT PRIMARY KEY, fingerprint TEXT, offset INTEGER, digest TEXT, carry TEXT);
+    name TEXT PRIMARY KEY, fingerprint TEXT, layout TEXT, offset INTEGER, digest TEXT, carry TEXT);
 CREATE TABLE IF NOT EXISTS seen (id BLOB PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS unpaired (
-    id TEXT, half INTEGER, since_us INTEGER, file_us INTEGER, part BLOB, line TEXT,
+    id TEXT, half INTEGER, since_us INTEGER, file_us INTEGER, part BLOB, line TEXT, key BLOB,
     PRIMARY KEY (id, half)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS unpaired_since ON unpaired (since_us);
 CREATE TABLE IF NOT EXISTS pending (name TEXT PRIMARY KEY);
@@ -38,6 +38,8 @@ class Waiting(NamedTuple):
     file_us: int
     """When its file was last written: the time of a record that states none."""
     line: str
+    key: bytes
+    """What tells the record from others."""
 
 
 class Store:
@@ -48,30 +50,39 @@ class Store:
         self.con = sqlite3.connect(path, isolation_level=None)
         self.con.execute("PRAGMA journal_mode = WAL")
         self.con.execute("PRAGMA synchronous = FULL")
+        self.con.execute("PRAGMA temp_store = MEMORY")
         self.con.executescript(_SHAPE)
 
-    def place(self, file: SourceFile) -> Place | None:
-        """Return where to go on in a file; None when it has not changed since it was read."""
+    def place(self, file: SourceFile, layout: str) -> Place | None:
+        """Return where to go on in a file; None when it has not changed since it was read.
+
+        What was read with another layout is read from its beginning.
+        """
         row = self.con.execute(
-            "SELECT fingerprint, offset, digest, carry FROM files WHERE name = ?", [file.name]
+            "SELECT fingerprint, layout, offset, digest, carry FROM files WHERE name = ?",
+            [file.name],
         ).fetchone()
-        if row is None:
+        if row is None or row[1] != layout:
             return Place()
-        return None if row[0] == file.fingerprint else Place(*row[1:])
+        return None if row[0] == file.fingerprint else Place(*row[2:])
 
     def seen(self, ids: Sequence[bytes]) -> set[bytes]:
         """Return which of the records came before."""
-        self.con.execute("DELETE FROM asked")
-        self.con.executemany("INSERT OR IGNORE INTO asked VALUES (?)", ((i,) for i in ids))
+        self._ask("asked", ids)
         found = self.con.execute("SELECT id FROM asked WHERE id IN (SELECT id FROM seen)")
         return {row[0] for row in found}
 
+    def _ask(self, table: str, ids: Sequence[bytes] | Sequence[str]) -> None:
+        self.con.execute("BEGIN")  # or each of the rows would be a transaction of its own
+        self.con.execute(f"DELETE FROM {table}")
+        self.con.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?)", [(i,) for i in ids])
+        self.con.execute("COMMIT")
+
     def waiting(self, ids: Sequence[str]) -> dict[tuple[str, int], Waiting]:
         """Return the halves of some records that wait."""
-        self.con.execute("DELETE FROM asked_for")
-        self.con.executemany("INSERT OR IGNORE INTO asked_for VALUES (?)", ((i,) for i in ids))
+        self._ask("asked_for", ids)
         rows = self.con.execute(
-            "SELECT id, half, part, since_us, file_us, line FROM unpaired "
+            "SELECT id, half, part, since_us, file_us, line, key FROM unpaired "
             "WHERE id IN (SELECT id FROM asked_for)"
         )
         return {(row[0], row[1]): Waiting(_decode(row[2]), *row[3:]) for row in rows}
@@ -79,7 +90,7 @@ class Store:
     def expired(self, before_us: int, most: int) -> list[tuple[str, int, Waiting]]:
         """Return halves that have waited since before a moment, the oldest first."""
         rows = self.con.execute(
-            "SELECT id, half, part, since_us, file_us, line FROM unpaired "
+            "SELECT id, half, part, since_us, file_us, line, key FROM unpaired "
             "WHERE since_us < ? ORDER BY since_us, id, half LIMIT ?",
             [before_us, most],
         )
@@ -114,12 +125,16 @@ class Store:
         """Remember records."""
         self.con.executemany("INSERT OR IGNORE INTO seen VALUES (?)", ((i,) for i in sorted(ids)))
 
+    def forget(self, ids: Sequence[bytes]) -> None:
+        """Forget records, so that they are new when they come again."""
+        self.con.executemany("DELETE FROM seen WHERE id = ?", ((i,) for i in ids))
+
     def keep_waiting(self, halves: Sequence[Waiting]) -> None:
         """Let halves wait."""
         self.con.executemany(
-            "INSERT OR REPLACE INTO unpaired VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO unpaired VALUES (?, ?, ?, ?, ?, ?, ?)",
             (
-                (h.part.id, h.part.half, h.since_us, h.file_us, _encode(h.part), h.line)
+                (h.part.id, h.part.half, h.since_us, h.file_us, _encode(h.part), h.line, h.key)
                 for h in halves
             ),
         )
@@ -128,13 +143,14 @@ class Store:
         """Let halves wait no longer."""
         self.con.executemany("DELETE FROM unpaired WHERE id = ? AND half = ?", keys)
 
-    def keep_place(self, file: SourceFile, place: Place, complete: bool) -> None:
+    def keep_place(self, file: SourceFile, layout: str, place: Place, complete: bool) -> None:
         """Remember how far a file was read; unless complete, it is looked at again."""
         self.con.execute(
-            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO files VALUES (?, ?, ?, ?, ?, ?)",
             [
                 file.name,
                 file.fingerprint if complete else "",
+                layout,
                 place.offset,
                 place.digest,
                 place.carry,

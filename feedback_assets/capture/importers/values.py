@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+from decimal import Decimal
 from typing import Any
 
 from feedback_assets.capture.convert import MISSING
@@ -14,29 +15,35 @@ def number(value: Any, name: str) -> float | None:
     Raises:
         UnexpectedError: if it is no finite number; the message has the column's name.
     """
+    found: float | None
     if type(value) is float:
         found = value
     elif value is None:
         return None
-    elif isinstance(value, int | float):
+    elif isinstance(value, int | float | Decimal):
         try:
             found = float(value)
-        except OverflowError:
+        except (OverflowError, ValueError):
             raise UnexpectedError(f"{name} is not a number") from None
     elif isinstance(value, str):
-        parsed = parse_number(value)
-        if parsed is None:
-            if value.strip().lower() in MISSING:
-                return None
-            raise UnexpectedError(f"{name} is not a number")
-        found = float(parsed)
+        found = _of_text(value, name)
     else:
         raise UnexpectedError(f"{name} is not a number")
-    if found != found:  # NaN means "no value"
+    if found is None or found != found:  # NaN means "no value"
         return None
     if math.isinf(found):
         raise UnexpectedError(f"{name} is infinite")
     return found
+
+
+def _of_text(text: str, name: str) -> float | None:
+    try:
+        if "_" not in text and text.isascii():
+            return float(text)
+    except ValueError:
+        if text.strip().lower() in MISSING:
+            return None
+    raise UnexpectedError(f"{name} is not a number")
 
 
 def parse_number(text: str) -> int | float | None:
@@ -63,7 +70,7 @@ def text(value: Any, name: str) -> str | None:
         UnexpectedError: if it is a list or an object.
     """
     if value is None or type(value) is str:
-        return value  # type: ignore[return-value]
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -74,6 +81,6 @@ def text(value: Any, name: str) -> str | None:
         if not math.isfinite(value):
             return None if math.isnan(value) else str(value)
         return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
-    if isinstance(value, str | dt.date):
+    if isinstance(value, str | dt.date | Decimal):
         return str(value)
     raise UnexpectedError(f"{name} is {'a list' if isinstance(value, list) else 'no text'}")

@@ -1,4 +1,4 @@
-"""Vertex AI's request-response logging, exported from BigQuery."""
+"""Vertex's request-response logging, exported from BigQuery."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +55,7 @@ def _item(item: Any, name: str) -> Any:
 
 FORMAT = Format(
     name="vertex",
-    title="Vertex AI request-response logging, exported from BigQuery (Parquet, JSON lines)",
+    title="Vertex request-response logging, exported from BigQuery (Parquet, JSON lines)",
     needs="request_id, logging_time, request_payload and response_payload (lists of JSON texts)",
     prediction=read,
     columns=(

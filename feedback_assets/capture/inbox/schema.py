@@ -91,12 +91,10 @@ def connect(path: Path) -> Connection:
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
     """Open a database to read it, also while another process writes."""
-    connection = sqlite3.connect(
+    return sqlite3.connect(
         f"{path.as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None,
         check_same_thread=False,
     )  # fmt: skip
-    connection.execute("PRAGMA query_only = 1")
-    return connection
 
 
 def make_files(folder: Path) -> Path:

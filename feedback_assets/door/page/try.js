@@ -38,7 +38,9 @@ function show(output, said) {
   output.replaceChildren(status, answer);
 }
 
-for (const form of document.querySelectorAll("form")) {
+document.getElementById("who").addEventListener("submit", (event) => event.preventDefault());
+
+for (const form of document.querySelectorAll("form[data-path]")) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const button = form.querySelector("button");

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -195,7 +196,7 @@ def test_vertex(world: World, parquet: bool) -> None:
         rows = [json.loads(line) for line in path.read_text().splitlines()]
         path.unlink()
         for row in rows:
-            row["request_id"] = int(row["request_id"])
+            row["request_id"] = Decimal(int(row["request_id"]))
             row["logging_time"] = at(8, 0.5)
         pq.write_table(pa.Table.from_pylist(rows), world.source / "export-000.parquet")
     landed = world.land("vertex")
@@ -222,6 +223,19 @@ def test_bentoml(world: World) -> None:
     }
     assert world.refused() == ["hour is not a number"]
     assert world.good()["9002"]["event_time"] == at(8, 0.25)
+
+
+def test_bentoml_says_in_its_schema_log_what_is_prediction_and_target(world: World) -> None:
+    world.copy("bentoml/data.1.log", "bentoml/schema.1.log")
+    assert world.land("bentoml").rows == 3
+    assert world.good()["9001"]["score"] == 0.25
+    assert world.land("bentoml", "feedback").rows == 3
+
+
+def test_bentoml_without_its_schema_log_asks_for_a_map(world: World) -> None:
+    world.copy("bentoml/data.1.log")
+    assert world.land("bentoml").refused == 4
+    assert "map it: NAME=prediction" in world.refused()[0]
 
 
 def test_bentoml_feedback(world: World) -> None:

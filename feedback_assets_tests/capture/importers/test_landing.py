@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from feedback_assets.capture.importers.landing import STATE, landed_files, would_land
+from feedback_assets.capture.importers.layout import Layout
+from feedback_assets.capture.importers.reading import Place
 from feedback_assets.capture.importers.store import Store
 from feedback_assets.errors import SourceError
 
@@ -212,6 +214,61 @@ def test_a_damaged_compressed_file_lands_what_it_has(world: World) -> None:
     assert "the file cannot be read" in world.refused()[0]
 
 
+@pytest.mark.parametrize("fmt", ["sagemaker", "generic"])
+def test_a_file_that_cannot_be_opened_now_is_read_later(
+    world: World, monkeypatch, fmt: str
+) -> None:
+    good = {"prediction_id": "p", "event_time": "2013-02-01", "carrier": "UA"}
+    path = world.write("a.jsonl", capture("e") if fmt == "sagemaker" else json.dumps(good) + "\n")
+    files = world.files()
+    path.rename(world.home / "away")
+    landed = world.land(fmt, files=files)
+    assert (landed.rows, landed.refused, landed.unfinished) == (0, 1, 1)
+    again = world.land(fmt, files=files)
+    assert (again.refused, again.repeated) == (0, 1)
+    (world.home / "away").rename(path)
+    assert world.land(fmt, files=files).rows == 1
+    assert world.land(fmt, files=files).files == 0
+
+
+def test_an_error_of_the_disk_while_reading_is_tried_again(world: World, monkeypatch) -> None:
+    from feedback_assets.capture.importers import generic_files
+
+    def broken(*args: object) -> None:
+        raise SourceError("the file cannot be read: it failed") from OSError(5, "it failed")
+
+    row = {"prediction_id": "p", "event_time": "2013-02-01", "carrier": "UA"}
+    world.write("a.jsonl", json.dumps(row) + "\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(generic_files, "open_file", broken)
+        assert world.land("generic").unfinished == 1
+    assert world.land("generic").rows == 1
+
+
+def test_an_error_of_the_commit_is_not_taken_for_the_files(world: World, monkeypatch) -> None:
+    from feedback_assets.capture.importers import chunks
+
+    good = {"event_time": "2013-02-01", "carrier": "UA"}
+    text = "".join(json.dumps({"prediction_id": f"p-{i}", **good}) + "\n" for i in range(50_000))
+    world.write("a.jsonl", text)
+    monkeypatch.setattr(chunks, "ROWS", 20_000)
+    write, calls = chunks.write_hidden, []
+
+    def once_full(*args: object) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device")
+        write(*args)
+
+    monkeypatch.setattr(chunks, "write_hidden", once_full)
+    with pytest.raises(SourceError, match="No space left"):
+        world.land("generic")
+    landed = world.land("generic")
+    assert landed.repeated > 0
+    assert world.table().num_rows == 50_000
+    assert world.refused() == []
+
+
 def test_a_long_line_is_refused_and_the_next_one_read(world: World, monkeypatch) -> None:
     monkeypatch.setattr("feedback_assets.capture.importers.reading.MAX_LINE", 3 << 20)
     world.write("a.jsonl", '{"x": "' + "y" * (5 << 20) + '"}\n' + capture("e-1"))
@@ -230,6 +287,39 @@ def test_a_broken_document_is_read_line_by_line(world: World) -> None:
     world.write("a.jsonl", "{\n" + capture("e-1"))
     landed = world.land("sagemaker")
     assert (landed.rows, landed.refused) == (1, 1)
+
+
+def test_what_was_refused_for_a_wrong_map_lands_with_the_right_one(world: World) -> None:
+    def line(i: int) -> str:
+        row = {"miles": i, "hour": 8, "carrier": "UA" if i else ["UA"], "score": 0.5}
+        if i == 1:
+            row["miles"] = "far"
+        return json.dumps({**row, "request_id": f"r-{i}", "timestamp": "2013-02-01"}) + "\n"
+
+    world.write("data.log", "".join(line(i) for i in range(4)))
+    wrong = world.land("bentoml", column_map={"miles": "hour", "hour": "distance"})
+    assert (wrong.rows, wrong.refused) == (2, 2)
+    right = world.land("bentoml", column_map={"miles": "distance", "score": "prediction"})
+    assert (right.files, right.repeated, right.refused) == (1, 2, 2)
+    again = world.land("bentoml", column_map={"miles": "distance", "carrier": "origin"})
+    assert (again.repeated, again.refused) == (2, 2)
+    same = world.land("bentoml", column_map={"miles": "distance", "carrier": "origin"})
+    assert same.files == 0
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_pair_that_was_refused_lands_with_the_right_map(world: World, late: bool) -> None:
+    ask = half("k-1", "request", {"instances": [{"distance": 1, "kerrier": "UA"}]})
+    answer = half("k-1", "response", {"predictions": [{"p": 0.9}]})
+    world.write("a.jsonl", ask)
+    if late:
+        world.land("kserve")
+    world.write("b.jsonl", answer)
+    assert world.land("kserve").rows == 0
+    landed = world.land("kserve", column_map={"p": "score"})
+    assert (landed.records, landed.rows, landed.unpaired, landed.repeated) == (2, 1, 0, 0)
+    assert world.good()["k-1"]["score"] == 0.9
+    assert world.land("kserve", column_map={"p": "prediction"}).repeated == 2
 
 
 def test_a_dry_run_keeps_nothing(world: World) -> None:
@@ -276,6 +366,18 @@ def test_an_unreadable_time_refuses_the_record_and_dates_it_by_its_file(world: W
     assert row["received_time"] == dt.datetime.fromtimestamp(1_359_700_000, dt.UTC)
 
 
+def test_a_fault_of_the_reading_code_refuses_the_record(world: World, monkeypatch) -> None:
+    from feedback_assets.capture.importers import sagemaker
+
+    def odd(*args: object) -> None:
+        raise TypeError("a bug")
+
+    monkeypatch.setattr(sagemaker, "rows_of", odd)
+    world.write("a.jsonl", capture("e-1"))
+    assert world.land("sagemaker").refused == 1
+    assert world.refused()[0].startswith("the record's shape is unknown; expected:")
+
+
 def test_errors_name_what_to_do(world: World) -> None:
     with pytest.raises(SourceError, match="there is no format nope; there are: generic, sagemaker"):
         world.land("nope")
@@ -314,7 +416,9 @@ def test_places_of_files_are_kept(world: World) -> None:
     world.land("sagemaker")
     store = Store(world.folder / "predictions" / STATE)
     path.write_text(path.read_text() + capture("e-2"))
-    place = store.place(world.files()[0])
+    layout = Layout(world.config, "predictions", None).signature
+    place = store.place(world.files()[0], layout)
+    assert store.place(world.files()[0], "other") == Place()
     store.close()
     assert place is not None
     assert place.offset == len(capture("e-1"))

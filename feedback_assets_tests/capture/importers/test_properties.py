@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from feedback_assets.capture.importers import building, envelope_files
 from feedback_assets.capture.importers.formats import FORMATS
 
 from .conftest import FIXTURES, World, adds_up
@@ -90,9 +91,18 @@ def rows_of(world: World, kind: str) -> list[str]:
     return sorted(repr(sorted(row.items(), key=str)) for row in world.rows(kind))
 
 
+@pytest.fixture(autouse=True, scope="module")
+def no_net():
+    """Whatever is caught in the end as odd is a fault of the reading code, which is to be seen."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(envelope_files, "ODD", ())
+        patch.setattr(building, "ODD", ())
+        yield
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Arrow's own
 @pytest.mark.parametrize(("name", "kind"), CASES)
-@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_any_bytes(name: str, kind: str, data: st.DataObject) -> None:
     files = data.draw(logs(name))

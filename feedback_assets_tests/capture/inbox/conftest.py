@@ -2,16 +2,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
 
-import psycopg
 import pytest
 
 from feedback_assets.capture.inbox import pgreader, pruning, segments, state
 from feedback_assets.settings import Settings
-from feedback_assets_tests.capture.inbox import server
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
+    pytest.importorskip("psycopg", reason="needs psycopg: pip install feedback-assets[postgres]")
+    from feedback_assets_tests.capture.inbox import server
+
     if server.binaries() is None:
         pytest.skip("needs a PostgreSQL server: apt install postgresql")
     with server.running() as url:
@@ -21,6 +22,8 @@ def postgres() -> Iterator[str]:
 @pytest.fixture
 def postgres_url(postgres: str) -> str:
     """A schema of its own for each test."""
+    import psycopg
+
     name = f"t{uuid4().hex}"
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {name}")

@@ -285,9 +285,9 @@ def test_a_reader_selects_by_time_and_number(settings: Settings, times, bounds, 
 
 
 def test_a_reader_gives_batches_in_order(settings: Settings):
-    store(settings, entries(5_000, body='{"a":"ä"}'))
+    store(settings, [entry(f"k{i}", '{"a":"ä"}', time_us=5_000 - i) for i in range(5_000)])
     reader = reader_of(settings)
-    batches = list(reader.batches("feedback", SHOP, 0, 1, 2**62))
+    batches = list(reader.batches("feedback", SHOP, 1, 5_001, 2**62))
     reader.close()
     assert len(batches) > 1
     assert all(batch.schema == BATCH_SCHEMA for batch in batches)

@@ -5,10 +5,11 @@ import builtins
 import threading
 from collections.abc import Callable
 
-import psycopg
 import pytest
 
+from feedback_assets.capture.inbox import postgres as postgres_inbox
 from feedback_assets.capture.inbox import writer
+from feedback_assets.capture.inbox.jobs import by_job
 from feedback_assets.capture.inbox.open import open_inbox, open_reader
 from feedback_assets.capture.inbox.records import Inbox
 from feedback_assets.errors import InboxError, InboxFullError
@@ -22,6 +23,10 @@ from feedback_assets_tests.capture.inbox.world import (
     rows_of,
     use,
 )  # fmt: skip
+
+psycopg = pytest.importorskip(
+    "psycopg", reason="needs psycopg: pip install feedback-assets[postgres]"
+)
 
 
 def beside(what: Callable[[], None]) -> tuple[threading.Thread, list[BaseException]]:
@@ -85,6 +90,39 @@ def test_a_reader_follows_two_replicas_and_skips_nothing(on_postgres: Settings):
     shared = clients * len(range(0, each, 3))
     assert len(stored) == 2 * clients * each - shared
     assert len({key for _, key in stored}) == len(stored)
+
+
+def test_no_replica_overtakes_another_between_its_insert_and_its_commit(
+    on_postgres: Settings, monkeypatch
+):
+    """Else a reader would see the larger number, move on, and skip the smaller one."""
+    inserted, go_on = threading.Event(), threading.Event()
+
+    def held(jobs, outcomes):
+        if jobs and jobs[0].entries[0].key == "first":
+            inserted.set()
+            assert go_on.wait(20)
+        return by_job(jobs, outcomes)
+
+    monkeypatch.setattr(postgres_inbox, "by_job", held)
+
+    async def main() -> tuple[bool, int, list]:
+        one, two = await open_inbox(on_postgres), await open_inbox(on_postgres)
+        first = asyncio.ensure_future(one.append([entry("first")]))
+        assert await asyncio.to_thread(inserted.wait, 20)
+        second = asyncio.ensure_future(two.append([entry("second")]))
+        await asyncio.sleep(0.5)
+        overtaken, head = second.done(), reader_of(on_postgres).head()
+        go_on.set()
+        outcomes = [*await first, *await second]
+        await one.close()
+        await two.close()
+        return overtaken, head, outcomes
+
+    overtaken, head, outcomes = asyncio.run(main())
+    assert not overtaken
+    assert head == 0
+    assert outcomes[0].seq < outcomes[1].seq
 
 
 def test_one_key_at_two_replicas_is_stored_once(on_postgres: Settings):

@@ -14,6 +14,7 @@ from feedback_assets.capture.inbox import pruning, sqlite
 from feedback_assets.capture.inbox.offline import prune_now
 from feedback_assets.capture.inbox.receipts import read_receipts, write_receipt
 from feedback_assets.capture.inbox.records import Inbox
+from feedback_assets.capture.inbox.schema import connect_read_only
 from feedback_assets.errors import InboxClosedError, InboxError
 from feedback_assets.settings import Settings
 from feedback_assets_tests.capture.inbox.test_sqlite import Faulty
@@ -103,9 +104,11 @@ def test_a_row_not_taken_is_never_lost(
     settings = Settings(home=home, inbox_free_mb=0, inbox_keep_days=0)
     stored: dict[tuple[str, int], str] = {}
     taken: dict[str, int] = {}
+    gone_before: dict[str, int] = {}
     store(settings, [entry("first", stream="refused_feedback")])
     write_receipt(settings.inbox, "refused_feedback", SHOP, 1)
     for number, (what, stream, much) in enumerate(steps):
+        allowed = dict(taken)
         if what == "append":
             sent = entries(much, f"s{number}.", stream=stream)
             for e, out in zip(sent, store(settings, sent), strict=True):
@@ -115,6 +118,7 @@ def test_a_row_not_taken_is_never_lost(
         elif what == "take":
             with contextlib.closing(reader_of(settings)) as reader:
                 taken[stream] = round(much * reader.head())
+            allowed[stream] = max(allowed.get(stream, 0), taken[stream])
             write_receipt(settings.inbox, stream, SHOP, taken[stream])
         else:
             prune_now(settings)
@@ -126,7 +130,8 @@ def test_a_row_not_taken_is_never_lost(
                 assert left == {at for at in mine if at[1] > gone}, (
                     "exactly the rows behind are left"
                 )
-                assert gone <= taken.get(one, 0) or not mine - left
+                assert gone == gone_before.get(one, 0) or gone <= allowed.get(one, 0)
+                gone_before[one] = gone
 
 
 def test_the_service_prunes_while_rows_come_in(
@@ -226,6 +231,28 @@ def test_a_receipt_for_no_stream_is_refused(tmp_path: Path, stream, loop):
 def test_nothing_is_pruned_where_there_is_no_inbox(on_sqlite: Settings):
     assert prune_now(on_sqlite) == 0
     assert not on_sqlite.inbox.exists()
+
+
+def test_a_segment_is_recorded_by_the_commit_that_begins_the_next(
+    on_sqlite: Settings, small_segments: int
+):
+    streams = ("feedback", "feedback", "predictions")
+
+    async def one_by_one(inbox: Inbox) -> None:
+        for number in range(25):
+            await inbox.append([entry(f"k{number}", stream=streams[number % 3])])
+
+    use(on_sqlite, one_by_one)
+    with contextlib.closing(connect_read_only(on_sqlite.inbox / "inbox.db")) as reader:
+        rows = reader.execute(
+            "SELECT segment, stream, last_seq FROM segments JOIN channels ON id = channel"
+            " ORDER BY segment, stream"
+        ).fetchall()
+    assert rows == [
+        (0, "feedback", 7), (0, "predictions", 6),
+        (1, "feedback", 14), (1, "predictions", 15),
+        (2, "feedback", 23), (2, "predictions", 21),
+    ]  # fmt: skip
 
 
 def test_a_restart_knows_what_the_open_segment_holds(on_sqlite: Settings, small_segments: int):

@@ -239,6 +239,34 @@ def test_a_full_database_refuses_and_loses_nothing_acknowledged(on_sqlite: Setti
 
 
 @pytest.mark.parametrize(
+    ("statement", "code", "words"),
+    [
+        ("INSERT OR IGNORE", sqlite3.SQLITE_FULL, "disk is full"),
+        ("INSERT INTO channels", sqlite3.SQLITE_FULL, "disk is full"),
+        ("BEGIN", sqlite3.SQLITE_BUSY, "Another program"),
+    ],
+)
+def test_what_may_pass_refuses_and_leaves_nothing_behind(
+    on_sqlite: Settings, statement: str, code: int, words: str
+):
+    async def main() -> None:
+        inbox, connection = faulty(on_sqlite)
+        connection.fail = {statement: code}
+        inbox.save_counters({"a": 1})
+        with pytest.raises(InboxFullError, match=words):
+            await inbox.append([entry("k"), entry("k2")], replay("r"))
+        assert await inbox.replayed("anna", "r") is None
+        connection.fail = {}
+        outcomes = await inbox.append([entry("k"), entry("k2")], replay("r"))
+        assert [(out.state, out.seq) for out in outcomes] == [("stored", 1), ("stored", 2)]
+        assert await inbox.replayed("anna", "r") == replay("r")
+        assert inbox.counters() == {"a": 1}
+        await inbox.close()
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
     ("statement", "code"),
     [
         ("COMMIT", sqlite3.SQLITE_IOERR_FSYNC),
@@ -414,6 +442,18 @@ def test_the_log_starts_anew_when_opened(on_sqlite: Settings):
 
     # One small transaction saved the clock since.
     assert use(on_sqlite, look) < 10 * 4_200
+
+
+def test_the_log_stays_short_under_load(on_sqlite: Settings, monkeypatch):
+    monkeypatch.setattr(sqlite, "CHECKPOINT_ROWS", 50)
+    monkeypatch.setattr(sqlite, "CHORES_SECONDS", 1_000)
+
+    async def load(inbox: Inbox) -> int:
+        for number in range(100):
+            await inbox.append(entries(20, f"{number}.", body="x" * 1_000))
+        return (on_sqlite.inbox / "inbox.db-wal").stat().st_size
+
+    assert use(on_sqlite, load) < 1_000_000
 
 
 def test_a_reader_changes_nothing(on_sqlite: Settings):

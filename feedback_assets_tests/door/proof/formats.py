@@ -23,6 +23,8 @@ OIP_NUMBERS = {
 def cloud(rules: "Oracle", event: Any) -> Verdict:
     if not isinstance(event, dict):
         return BAD
+    # "Unset attributes MAY be encoded to the JSON value of null" (JSON format, 2.2).
+    event = {name: value for name, value in event.items() if value is not None}
     for name in ("specversion", "id", "source", "type"):
         if not isinstance(event.get(name), str) or not event[name]:
             return BAD
@@ -90,7 +92,9 @@ def _tensor(rules: "Oracle", tensor: dict[str, Any]) -> Verdict:
     numeric = tensor["name"] in rules.numeric
     if kind not in OIP_NUMBERS | {"BYTES", "BOOL"} or (numeric != (kind in OIP_NUMBERS)):
         return BAD if kind not in OIP_NUMBERS | {"BYTES", "BOOL"} else OPEN
-    worst = OPEN if "parameters" in tensor else GOOD
+    # Row-major data may be nested as the shape says; the service takes [rows] and [rows, 1].
+    odd = "parameters" in tensor or any(isinstance(item, list) for item in data)
+    worst = OPEN if odd else GOOD
     for item in flat(data):
         if tensor["name"] in rules.columns:
             one = rules.feature(tensor["name"], item)

@@ -83,7 +83,8 @@ def _judge(found: Findings, oracle: Oracle, hostile: Hostile, reply: Reply, numb
         found.server_errors.append(told)
     if verdict is BAD and reply.status < 400:
         found.invalid_taken.append(told)
-    if verdict is GOOD and reply.status >= 400:
+    # An id that was drawn before with other content is a conflict, and no refusal of the payload.
+    if verdict is GOOD and reply.status >= 400 and reply.status != 409:
         found.valid_refused.append(told)
     if reply.status < 400:
         return

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 
-from feedback_assets.door.tokens import TokenFile
+from feedback_assets.door.tokens import Scope, TokenFile
 from feedback_assets_tests.door.proof.wire import Wire
 from feedback_assets_tests.serving.shop import KINDS, LOOP, Kind, Shop
 
@@ -24,7 +24,7 @@ RULES = {
     "distance": {"required": True, "min": 0},
     "shop_kind": {"required": True, "allowed": KINDS},
 }
-ALL_SCOPES = ("predict", "feedback", "metrics", "review")
+ALL_SCOPES: tuple[Scope, ...] = ("predict", "feedback", "metrics", "review")
 START_SECONDS = 60
 
 
@@ -140,6 +140,8 @@ def living(
     mutant: str | None = None,
     loops: tuple[str, ...] = (LOOP,),
     command: list[str] | None = None,
+    rules: dict[str, Any] | None = None,
+    guarded: bool = True,
 ) -> Iterator[Door]:
     """Serve a trained shop.
 
@@ -152,14 +154,21 @@ def living(
         mutant: A function of `mutants.py` that breaks the service before it starts.
         loops: Loops to serve.
         command: Starts it in another way; gets `--port` added.
+        rules: Of the columns; strict ones if absent.
+        guarded: Make a token; without one every program of the machine is let in.
     """
     limits = {"requests_per_second": 1e6, "burst": 1_000_000} | (serve or {}).get("limits", {})
-    shop = Shop(folder / "home", kind, {**(serve or {}), "limits": limits}, RULES)
+    shop = Shop(
+        folder / "home",
+        kind,
+        {**(serve or {}), "limits": limits},
+        RULES if rules is None else rules,
+    )
     for version in range(1, versions + 1):
         shop.train(version, version)
     shop.publish(1)
     file = TokenFile(shop.settings)
-    tokens = {"all": file.create("everything", list(ALL_SCOPES), ["*"], 1)}
+    tokens = {"all": file.create("everything", ALL_SCOPES, ["*"], 1)} if guarded else {}
     door = Door(
         shop, folder, command or serving_command(mutant, loops, tls), tls and tls[0], tokens
     )

@@ -11,6 +11,8 @@ from feedback_assets_tests.door.proof.live import ALL_SCOPES, living
 from feedback_assets_tests.door.proof.stored import stored
 from feedback_assets_tests.serving.shop import LOOP
 
+pytestmark = pytest.mark.xdist_group("proof auth")
+
 FOLLOWED_SECONDS = 2.5
 OPEN_ROUTES = (
     "/healthz", "/readyz", "/ping", "/v2", "/v2/health/live", "/v2/health/ready", "/openapi.json", "/docs",
@@ -208,3 +210,28 @@ def test_the_files_of_secrets_are_their_owners_only(door):
     assert file.stat().st_mode & 0o077 == 0 or file.parent.stat().st_mode & 0o077 == 0
     for path in door.shop.settings.inbox.iterdir():
         assert path.stat().st_mode & 0o007 == 0 or path.parent.stat().st_mode & 0o007 == 0, path
+
+
+def test_without_tokens_programs_of_the_machine_are_let_in_and_web_pages_are_not(tmp_path):
+    with living(tmp_path, guarded=False) as door:
+        target, row = f"/v1/{LOOP}/predict", door.row(1)
+        with door.http(None) as client:
+            assert client.post(target, json=row).status_code == 200
+            for head in (
+                {"origin": "https://evil.example"},
+                {"origin": "null"},
+                {"host": "rebound.evil.example"},
+                {"sec-fetch-site": "cross-site"},
+            ):
+                assert client.post(target, json=row, headers=head).status_code == 403, head
+            # What a page may send without asking first.
+            for kind in ("text/plain", "application/x-www-form-urlencoded"):
+                answer = client.post(
+                    target, content=json.dumps(row), headers={"content-type": kind}
+                )
+                assert answer.status_code == 415
+            token = TokenFile(door.shop.settings).create("first", ["predict"], [LOOP], 1)
+            time.sleep(FOLLOWED_SECONDS)
+            assert client.post(target, json=row).status_code == 401
+        with door.http(token) as client:
+            assert client.post(target, json=row).status_code == 200

@@ -9,6 +9,8 @@ from feedback_assets_tests.door.proof.load import Load
 from feedback_assets_tests.door.proof.recount import Recount
 from feedback_assets_tests.door.proof.stored import newest, stored
 
+pytestmark = pytest.mark.xdist_group("proof hot_swap")
+
 VERSIONS = (1, 2, 3)
 
 
@@ -18,26 +20,26 @@ def door(tmp_path_factory):
         yield opened
 
 
-def test_swaps_short(door):
-    _proof(door, 6)
+def test_swaps_short(door, record_property):
+    _proof(door, 6, record_property)
 
 
 @pytest.mark.chaos
-def test_swaps_fifty(door):
-    _proof(door, 50)
+def test_swaps_fifty(door, record_property):
+    _proof(door, 50, record_property)
 
 
-def _proof(door, swaps):
+def _proof(door, swaps, record_property):
     after = newest(door.shop.settings)
     recount = Recount(door.shop, VERSIONS)
-    order = []
     with Load(door, clients=4, pause=0.002) as load:
         for number in range(swaps):
             # Forward, forward, and back again: every third one is a rollback.
             champion, previous = [(2, 1), (3, 2), (1, 3)][number % 3]
             door.wait_for(door.shop.publish(champion, previous))
-            order.append(str(champion))
             time.sleep(0.05)
+    told = f"hot swap: swaps {swaps}, answers {len(load.answers):,}, failed {len(load.failures)}"
+    record_property("figures", told)
     assert not load.failures, load.failures[:5]
     assert load.reconnects == 0
     assert len(load.answers) > swaps * 10

@@ -11,6 +11,8 @@ from feedback_assets_tests.door.proof.scrape import Metrics
 from feedback_assets_tests.door.proof.stored import stored
 from feedback_assets_tests.serving.shop import LOOP
 
+pytestmark = pytest.mark.xdist_group("proof malformed")
+
 QUARANTINE_PER_MINUTE = 60
 SERVE = {
     "limits": {"quarantine_per_minute": QUARANTINE_PER_MINUTE},
@@ -24,20 +26,25 @@ def door(tmp_path_factory):
         yield opened
 
 
-def test_broken_payloads_short(door):
-    _proof(door, 600, seed=1)
+def test_broken_payloads_short(door, record_property):
+    _proof(door, 600, 1, record_property)
 
 
 @pytest.mark.chaos
-def test_broken_payloads_ten_thousand(door):
-    _proof(door, 10_000, seed=2)
+def test_broken_payloads_ten_thousand(door, record_property):
+    _proof(door, 10_000, 2, record_property)
 
 
-def _proof(door, count, seed):
+def _proof(door, count, seed, record_property):
     began = time.monotonic()
     with door.http() as client:
         before = Metrics(client)
     found = assail(door, count, seed)
+    told = (
+        f"malformed payloads: sent {found.sent:,}, surely invalid {found.verdicts['BAD']:,}, invalid taken "
+        f"{len(found.invalid_taken)}, 5xx {len(found.server_errors)}, echoed {len(found.echoed)}"
+    )
+    record_property("figures", told)
     assert not found.wrong, json.dumps(found.wrong, indent=1)[:6_000]
     assert found.sent == count
     assert found.verdicts["BAD"] > count * 0.45
@@ -46,10 +53,12 @@ def _proof(door, count, seed):
         after = Metrics(client)
         assert client.get("/healthz").status_code == 200
         assert client.get("/readyz").status_code == 200
-    told = after.total("request_latency_seconds_count") - before.total(
+    counted = after.total("request_latency_seconds_count") - before.total(
         "request_latency_seconds_count"
     )
-    assert told >= found.sent - found.statuses[0]
+    assert counted >= found.sent - found.statuses[0]
+    quarantined = after.total("quarantined_total") - before.total("quarantined_total")
+    assert quarantined >= found.statuses[422]
     _quarantine(door, found, time.monotonic() - began)
 
 
