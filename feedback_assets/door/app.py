@@ -96,7 +96,9 @@ class Application:
                 loop.engine.start()
                 closing.callback(loop.engine.close)
                 service.meters.watch(name, loop.engine)
-            service.counters = CounterKeeper(service.meters, service.inbox, stop=service.options.stop)
+            service.counters = CounterKeeper(
+                service.meters, service.inbox, stop=service.options.stop
+            )
             service.counters.start()
             closing.push_async_callback(service.counters.stop)
             self._router.router.routes[:] = self._routes()
