@@ -13,8 +13,8 @@ import yaml
 from rich.console import Console
 
 from feedback_assets.errors import FeedbackAssetsError
-from feedback_assets.ui import command, end_group, serve_ui, signalled
 from feedback_assets.settings import Settings
+from feedback_assets.ui import command, end_group, serve_ui, signalled
 from feedback_assets_tests.live import free_port
 
 

@@ -31,9 +31,8 @@ class Ending:
 
         async def lifespan(scope: Message, receive: Receive, send: Send) -> None:
             async def without_traceback(message: Message) -> None:
-                await send(
-                    {**message, "message": ""} if message["type"].endswith(".failed") else message
-                )
+                ended = message["type"].endswith(".failed")
+                await send({**message, "message": ""} if ended else message)
 
             try:
                 await app(scope, receive, without_traceback)

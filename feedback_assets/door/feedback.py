@@ -1,15 +1,16 @@
 """Feedback in, an acknowledgement out once it is on disk."""
 
-import os
 from collections.abc import Sequence
 from hashlib import blake2b
 
 import msgspec
 
 from feedback_assets.capture.inbox.records import Entry, Outcome
+from feedback_assets.door.auth import ANYONE
 from feedback_assets.door.calls import Call, Reply
 from feedback_assets.door.events import Event
 from feedback_assets.door.idempotency import Seed
+from feedback_assets.door.predicting import new_id
 from feedback_assets.door.problems import Fault, Problem
 from feedback_assets.door.recorders import SamplesOutcome
 from feedback_assets.door.state import OpenLoop, Service
@@ -87,12 +88,19 @@ class Feedback:
         digest = b""
         if event.event_id is not None:
             digest = blake2b(_encode(event), digest_size=16).digest()
+        key = event.event_id or new_id(call.received_us)
+        said, source = key, event.source or _name_of(call)
+        if self._service.options.replay:  # a file of the same history says no more than it holds
+            said, source = event.event_id, event.source
         kept = Kept(
-            event.event_id, event.prediction_id, event.kind, event.value, event.event_us, received,
-            event.source, event.confidence, call.principal.name,
+            said, event.prediction_id, event.kind, event.value, event.event_us, received, source,
+            event.confidence, call.principal.name,
         )  # fmt: skip
-        key = event.event_id or os.urandom(16).hex()
         return Entry("feedback", self._name, key, received, _encode(kept), digest)
+
+
+def _name_of(call: Call) -> str | None:
+    return None if call.principal is ANYONE else call.principal.name
 
 
 def _told(items: Sequence[Stored], outcomes: Sequence[Outcome], many: bool) -> list[Stored]:

@@ -1,5 +1,6 @@
 """Run the service: one process, one event loop, one inbox."""
 
+import datetime as dt
 import socket
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -58,6 +59,7 @@ def run(configs: Mapping[str, Config], settings: Settings, options: ServerOption
     tokens = len(TokenFile(settings).all())
     refuse_unguarded(options, tokens)
     pair = tls_pair(options)
+    tell_ended(configs.values())
     serve(
         lambda ending: made_app(configs, settings, tokens, ending), configs, options, tokens, pair
     )
@@ -157,6 +159,19 @@ def tls_pair(options: ServerOptions) -> Pair | None:
     if options.tls_cert is None or options.tls_key is None:
         raise DoorError("give both --tls-cert and --tls-key, or neither")
     return Pair(options.tls_cert, options.tls_key)
+
+
+def tell_ended(configs: Iterable[Config]) -> None:
+    """Say which loops have a history that is over, so that no table takes what comes now."""
+    today = dt.datetime.now(dt.UTC).date()
+    for config in configs:
+        end = config.partitions.end
+        if end is not None and end < today:
+            Console(stderr=True).print(
+                f"{config.name} ended on {end} (partitions.end): what comes now waits in the inbox "
+                f"until that line is taken out of configs/loops/{config.name}.yaml",
+                highlight=False,
+            )
 
 
 def announce(

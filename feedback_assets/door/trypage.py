@@ -40,7 +40,7 @@ def _shown(name: str, loop: OpenLoop) -> dict[str, Any]:
     row = example_row(list(loop.rows.columns.values()))
     event = example_event(loop.config.label)
     shown = [
-        ("POST", "predict", "Answer one row.", {"prediction_id": "p-1", **row}),
+        ("POST", "predict", "Answer one row; its id goes into the requests below.", row),
         ("POST", "feedback", "Say what was true.", event),
         ("GET", "predictions/p-1", "See what was logged.", None),
         ("GET", "model", "See which models answer.", None),

@@ -209,7 +209,8 @@ def runs(
 
     Predictions and feedback of the same days go into one run: a launched run costs seconds before
     its first step, and the feedback table then joins the new feedback at once. Days without new
-    predictions go apart, so that nothing is judged again for a file that only ends on them.
+    predictions go apart, and before them: nothing is judged again for a file that only ends on them,
+    and what they say is known when the others are joined.
     """
     asked, told, served = (
         fresh[table] for table in ("prediction_log", "feedback_events", "serving_log")
@@ -217,7 +218,7 @@ def runs(
     others = {*told, *served} - set(asked)
     calendar, longest = space.partitions.get_partition_keys(), space.config.partitions.chunk
     requests = []
-    for keys in (*contiguous(asked, calendar, longest), *contiguous(others, calendar, longest)):
+    for keys in (*contiguous(others, calendar, longest), *contiguous(asked, calendar, longest)):
         assets = ["feedback_events"] if any(key in told for key in keys) else []
         assets += DATAFLOW if any(key in asked for key in keys) else []
         assets += ["serving_log"] if any(key in served for key in keys) else []

@@ -71,15 +71,18 @@ class InboxLook:
         """Table to the days to ask for now; they are noted as asked for.
 
         A day that is over is asked for at once. Others wait for each other, since a run costs
-        seconds however little it brings (`serve.take_minutes`).
+        seconds however little it brings (`serve.take_minutes`). A day outside the loop's calendar
+        (`partitions.end`, a clock that was wrong) stays noted until it lies inside.
         """
         now, grain = clock.now(), space.config.partitions.grain
         wait = dt.timedelta(minutes=space.config.serve.take_minutes)
         patient = now - self.asked < wait
         found: dict[str, list[str]] = {}
+        calendar = set(space.partitions.get_partition_keys()) if any(self.days.values()) else set()
         for table, days in self.days.items():
-            over = {day for day in days if partition_end(grain, day) <= now}
-            running = set() if patient else {d for d in days if d not in over and days[d] == NEW}
+            known = {day for day in days if day in calendar}
+            over = {day for day in known if partition_end(grain, day) <= now}
+            running = set() if patient else {d for d in known - over if days[d] == NEW}
             found[table] = sorted(over | running)
             self.days[table] = {
                 day: OPEN if day in running else state

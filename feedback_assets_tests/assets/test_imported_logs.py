@@ -10,9 +10,14 @@ def record(number: int, hour: int) -> str:
     """A prediction that another system logged, under its own names."""
     return json.dumps(
         {
-            "request": f"r{number}", "at": f"2024-01-02T{hour:02d}:00:00Z", "size": 0.5 * number,
-            "speed": 9.0, "colour": "red", "region": "north", "p": 0.25,
-        }  # fmt: skip
+            "request": f"r{number}",
+            "at": f"2024-01-02T{hour:02d}:00:00Z",
+            "size": 0.5 * number,
+            "speed": 9.0,
+            "colour": "red",
+            "region": "north",
+            "p": 0.25,
+        }
     )
 
 

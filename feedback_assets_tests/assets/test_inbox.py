@@ -83,9 +83,7 @@ def settled(world: World) -> list[tuple[str, ...]]:
 
 
 def digests(world: World) -> dict[str, str]:
-    return {
-        table: world.space.table(table).snapshot().partitions()[DAY].digest for table in TABLES
-    }
+    return {table: world.space.table(table).snapshot().partitions()[DAY].digest for table in TABLES}
 
 
 def test_rows_of_requests_come_into_the_tables(world: World) -> None:
@@ -103,7 +101,7 @@ def test_rows_of_requests_come_into_the_tables(world: World) -> None:
     served = world.frame("serving_log").sort_values("role")
     assert list(served["role"]) == ["served", "shadow"]
     assert list(served["score"]) == [0.1 + 0.2, 0.7]
-    assert list(served["answered_by"])[0] == "challenger"
+    assert next(iter(served["answered_by"])) == "challenger"
 
 
 def test_nothing_new_starts_nothing(world: World) -> None:
@@ -211,3 +209,17 @@ def prune(settings: Settings) -> None:
     from feedback_assets.capture.inbox.open import prune_now
 
     assert prune_now(settings) > 0
+
+
+def test_days_after_the_end_wait_until_the_end_is_taken_away(tmp_path: Path) -> None:
+    ended = World(tmp_path, partitions={"start": "2024-01-01", "end": DAY})
+    ended.at("2024-01-05")
+    put(ended.settings, [prediction("a"), prediction("b", "2024-01-03T10:00")])
+    settled(ended)
+    assert list(ended.frame("prediction_log")["prediction_id"]) == ["a"]
+    cursors = dict(ended.ticker.cursors)
+    world = World(tmp_path, instance=ended.instance)
+    world.at("2024-01-05")
+    world.ticker.cursors.update(cursors)
+    settled(world)
+    assert list(world.frame("prediction_log")["prediction_id"]) == ["a", "b"]

@@ -1,7 +1,5 @@
 """What the service is told to answer with follows the ledger, and a person's wish."""
 
-from pathlib import Path
-
 import pytest
 
 from feedback_assets.assets.models import champion, versions

@@ -38,7 +38,7 @@ def test_feedback_may_come_before_its_prediction_and_without_an_id(shop):
 
     said, stored = ask(shop, work)
     assert said["state"] == "stored"
-    assert stored["event_id"] is None
+    assert stored["event_id"] == said["event_id"]
     assert stored["kind"] is None
 
 

@@ -69,6 +69,10 @@ def test_a_person_sends_a_first_request(tmp_path):
                 form.get_by_role("button", name="Send").click()
                 form.locator(".status").wait_for()
                 assert form.locator(".status").inner_text().startswith(status)
+            logged = page.locator('form[data-path^="/v1/shop/predictions/"]')
+            assert "p-1" not in (logged.get_attribute("data-path") or "")
+            logged.get_by_role("button", name="Send").click()
+            logged.locator(".status.good").wait_for()
             form = page.locator('form[data-path="/v1/shop/predict"]')
             assert '"answered_by": "champion"' in form.locator("pre").inner_text()
             assert troubles == []

@@ -53,7 +53,9 @@ def make_job(
             )
         size = len(replay.content)
     for place, entry in enumerate(entries):
-        _, _, key, time_us, raw, _ = entry
+        _, _, key, time_us, raw, digest = entry
+        if not isinstance(digest, bytes):
+            raise InboxError(f"Entry {place}: digest must be bytes")
         try:
             body = raw.decode()
         except UnicodeError:

@@ -90,11 +90,28 @@ def connect(path: Path) -> Connection:
 
 
 def connect_read_only(path: Path) -> sqlite3.Connection:
-    """Open a database to read it, also while another process writes."""
-    return sqlite3.connect(
-        f"{path.as_uri()}?mode=ro", uri=True, timeout=5, isolation_level=None,
+    """Open a database to read it, also while another process writes.
+
+    What a killed process has left half done is undone first, which needs leave to write.
+    """
+    connection = _connect_for_reading(path, "ro")
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if error.sqlite_errorcode & 0xFF not in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN}:
+            raise
+        connection = _connect_for_reading(path, "rw")
+    return connection
+
+
+def _connect_for_reading(path: Path, mode: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.as_uri()}?mode={mode}", uri=True, timeout=5, isolation_level=None,
         check_same_thread=False,
     )  # fmt: skip
+    connection.execute("PRAGMA query_only = 1")
+    return connection
 
 
 def make_files(folder: Path) -> Path:

@@ -9,6 +9,9 @@ from feedback_assets.capture.inbox.steady import SteadyClock
 from feedback_assets.capture.inbox.transaction import transaction
 from feedback_assets.errors import InboxError
 
+MERGE_ATTEMPTS = 12
+"""Each waits five seconds for programs that read: an asset may be in the middle of a long one."""
+
 
 def prepare(connection: Connection, path: Path) -> None:
     """Merge the WAL into the database and create missing tables.
@@ -19,8 +22,11 @@ def prepare(connection: Connection, path: Path) -> None:
     Raises:
         InboxError: Another program reads and does not end, or the tables are of another version.
     """
-    busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    if busy:
+    for _ in range(MERGE_ATTEMPTS):
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if not busy:
+            break
+    else:
         raise InboxError(f"{path}: another program holds it open in a transaction; end that first")
     if version_of(connection, path) == 0:
         with transaction(connection):
@@ -34,8 +40,12 @@ def newest(connection: Connection) -> int:
 
 
 def load_open(connection: Connection) -> Open:
-    """The newest segment; its rows are read once."""
-    segment = newest(connection) // SEGMENT_ROWS
+    """The segment of the newest row, which grows or is closed by the next one; read once.
+
+    Not the segment of the newest number: repeats use numbers up, also over a segment's end.
+    """
+    row = connection.execute("SELECT max(seq) FROM entries").fetchone()
+    segment = (row[0] or newest(connection)) // SEGMENT_ROWS
     rows = connection.execute(
         "SELECT channel, max(seq) FROM entries NOT INDEXED WHERE seq >= ? GROUP BY channel",
         (segment * SEGMENT_ROWS,),

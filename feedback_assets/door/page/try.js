@@ -28,6 +28,22 @@ function pretty(text) {
   }
 }
 
+// What follows a prediction is about that prediction: its id takes the place of the one before.
+function handOn(form, text) {
+  const id = JSON.parse(text).prediction_id;
+  const section = form.closest("section");
+  const before = section.dataset.id || "p-1";
+  for (const other of section.querySelectorAll("form[data-path]")) {
+    if (other === form) continue;
+    other.dataset.path = other.dataset.path.replace(before, id);
+    const address = other.querySelector("h3 code");
+    address.textContent = address.textContent.replace(before, id);
+    const body = other.querySelector("textarea");
+    if (body) body.value = body.value.replace(before, id);
+  }
+  section.dataset.id = id;
+}
+
 function show(output, said) {
   const status = document.createElement("p");
   status.className = `status ${said.good ? "good" : "bad"}`;
@@ -46,7 +62,9 @@ for (const form of document.querySelectorAll("form[data-path]")) {
     const button = form.querySelector("button");
     button.disabled = true;
     try {
-      show(form.querySelector("output"), await send(form));
+      const said = await send(form);
+      show(form.querySelector("output"), said);
+      if (said.good && form.dataset.path.endsWith("/predict")) handOn(form, said.text);
     } catch {
       show(form.querySelector("output"), { good: false, status: "No answer", text: "" });
     } finally {
