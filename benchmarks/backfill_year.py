@@ -29,11 +29,11 @@ from feedback_assets.commands.run import DEMO_FROM, DEMO_TO, loop_config
 from feedback_assets.config.grain import partition_range
 from feedback_assets.instance import open_instance
 from feedback_assets.loop import FeedbackLoop
-from feedback_assets.ui import end_group, start_dagster
 from feedback_assets.settings import Settings
 from feedback_assets.simulation.delivery import History
 from feedback_assets.simulation.flights import flights_history
 from feedback_assets.simulation.replay import Period, Replay
+from feedback_assets.ui import end_group, start_dagster
 
 LOOP = "flights"
 ASSETS = DATAFLOW

@@ -89,12 +89,12 @@ class Feedback:
         if event.event_id is not None:
             digest = blake2b(_encode(event), digest_size=16).digest()
         key = event.event_id or new_id(call.received_us)
-        said, source = key, event.source or _name_of(call)
-        if self._service.options.replay:  # a file of the same history says no more than it holds
-            said, source = event.event_id, event.source
+        # In a replay only what the history itself says is kept, as in a file of it.
+        replay = self._service.options.replay
+        source = event.source if replay else event.source or _name_of(call)
         kept = Kept(
-            said, event.prediction_id, event.kind, event.value, event.event_us, received, source,
-            event.confidence, call.principal.name,
+            event.event_id if replay else key, event.prediction_id, event.kind, event.value,
+            event.event_us, received, source, event.confidence, call.principal.name,
         )  # fmt: skip
         return Entry("feedback", self._name, key, received, _encode(kept), digest)
 

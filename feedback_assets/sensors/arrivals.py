@@ -1,8 +1,9 @@
 """New files at the sources and new rows in the inbox: bring exactly their days up to date."""
 
 import base64
+import datetime as dt
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -17,7 +18,7 @@ from feedback_assets.capture.files import FileSource, SourceFile
 from feedback_assets.capture.importers.landing import landed_files
 from feedback_assets.capture.predictions import prediction_partitions
 from feedback_assets.clock import Clock
-from feedback_assets.config.grain import partition_end
+from feedback_assets.config.grain import partition_end, partition_start
 from feedback_assets.config.schema import Config
 from feedback_assets.sensors.requests import (
     DATAFLOW_RETRIES,
@@ -207,23 +208,42 @@ def runs(
 ) -> list[dg.RunRequest]:
     """One run for each stretch of neighbouring days, over the assets that the days concern.
 
-    Predictions and feedback of the same days go into one run: a launched run costs seconds before
-    its first step, and the feedback table then joins the new feedback at once. Days without new
-    predictions go apart, and before them: nothing is judged again for a file that only ends on them,
-    and what they say is known when the others are joined.
+    Predictions and the feedback on them go into one run: a launched run costs seconds before its
+    first step, and the feedback table then joins the new feedback at once. Other days that only
+    feedback came on go apart, and before: nothing is judged again for a file that reaches back to
+    them, and what they say is known when the others are joined.
     """
     asked, told, served = (
         fresh[table] for table in ("prediction_log", "feedback_events", "serving_log")
     )
-    others = {*told, *served} - set(asked)
     calendar, longest = space.partitions.get_partition_keys(), space.config.partitions.chunk
+    others = {*told, *served} - set(asked)
+    with_answers = {*asked, *days_of_answers(space, asked, others, calendar)}
     requests = []
-    for keys in (*contiguous(others, calendar, longest), *contiguous(asked, calendar, longest)):
+    for keys in (
+        *contiguous(others - with_answers, calendar, longest),
+        *contiguous(with_answers, calendar, longest),
+    ):
         assets = ["feedback_events"] if any(key in told for key in keys) else []
         assets += DATAFLOW if any(key in asked for key in keys) else []
         assets += ["serving_log"] if any(key in served for key in keys) else []
         requests.append(arrival_run(space, assets, keys, fresh, clock))
     return requests
+
+
+def days_of_answers(
+    space: LoopSpace, asked: Collection[str], others: Collection[str], calendar: Sequence[str]
+) -> Iterator[str]:
+    """Days of feedback that follow days of predictions without a gap, within the label horizon."""
+    grain = space.config.partitions.grain
+    until: dt.datetime | None = None
+    for key in calendar:
+        if key in asked:
+            until = partition_end(grain, key) + space.horizon
+        elif key not in others or until is None or partition_start(grain, key) >= until:
+            until = None
+        else:
+            yield key
 
 
 def arrival_run(

@@ -43,7 +43,7 @@ class RowScorer:
     """Scores rows by a loaded model; thread-safe."""
 
     def __init__(self, model: "OnnxModel") -> None:
-        from feedback_assets.training.features import normal_text, clean_text
+        from feedback_assets.training.features import clean_text, normal_text
 
         spec = model.spec
         self._spec = spec

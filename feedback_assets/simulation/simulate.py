@@ -54,7 +54,11 @@ class Simulation:
         make_room(self.space, self.instance)
         replay = Replay(self.loop, self.history, self.period, self.instance, self.via)
         steps: list[Step] = []
-        with closing(replay.delivery), self._progress() as progress, light_records(self.space.settings):
+        with (
+            closing(replay.delivery),
+            self._progress() as progress,
+            light_records(self.space.settings),
+        ):
             task = progress.add_task("first model", total=len(self.period.steps()))
             for first in replay.begin():
                 self._tell(first)

@@ -111,6 +111,7 @@ def _strings(column: pd.Series, kind: FeatureKind) -> np.ndarray:
 
 
 def clean_text(text: str) -> str:
+    """The text as ONNX can hold it: whole characters, none of them NUL."""
     return text.encode("utf-8", "replace").decode().replace("\0", "")
 
 

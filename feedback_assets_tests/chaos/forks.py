@@ -6,11 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+PATIENCE_SECONDS = 60.0
 
 
 class Forks:
@@ -42,9 +45,14 @@ class Forks:
         return self._ask(["wait", pid])
 
     def kill(self, pid: int, sign: int = signal.SIGKILL) -> int:
-        """Send the signal and wait for the end."""
+        """Send the signal and wait for the end; who does not end within a minute is killed."""
         os.kill(pid, sign)
-        return self.wait(pid)
+        late = threading.Timer(PATIENCE_SECONDS, os.kill, (pid, signal.SIGKILL))
+        late.start()
+        try:
+            return self.wait(pid)
+        finally:
+            late.cancel()
 
     def __enter__(self) -> Self:
         return self

@@ -9,7 +9,6 @@ from feedback_assets_tests.sensors.scenes import asked, causes, keys
 from feedback_assets_tests.worlds import World
 
 DAY, NEXT = "2024-01-01", "2024-01-02"
-LIVE = [("feedback_events", "2024-01-03", "2024-01-04")]
 OF_BOTH = "feedback_events prediction_log feedback_table profiles drift_report performance_report findings"
 OF_PREDICTIONS = "prediction_log feedback_table profiles drift_report performance_report findings"
 
@@ -18,17 +17,30 @@ def started(world: World) -> str:
     """A tick that has seen the files of two days at both sources; its cursor."""
     world.live(DAY, 2)
     tick = world.tick("arrivals")
-    assert asked(tick) == [*LIVE, (OF_BOTH, DAY, NEXT)]
+    assert asked(tick) == [(OF_BOTH, DAY, "2024-01-04")]
     return tick.cursor or ""
 
 
-def test_days_of_feedback_alone_come_first_and_nothing_is_judged_for_them(world: World) -> None:
+def test_the_first_files_ask_for_their_days_in_one_run(world: World) -> None:
     world.live(DAY, 2)
     tick = world.tick("arrivals")
-    assert asked(tick) == [*LIVE, (OF_BOTH, DAY, NEXT)]
-    assert causes(tick) == ["arrival", "arrival"]
-    told = [json.loads(r.tags["feedback_assets/evidence"]) for r in tick.run_requests or ()]
-    assert told[1] == {"files": 3, "partitions": "2024-01-01..2024-01-02"}
+    assert asked(tick) == [(OF_BOTH, DAY, "2024-01-04")]
+    assert causes(tick) == ["arrival"]
+    (request,) = tick.run_requests or ()
+    evidence = json.loads(request.tags["feedback_assets/evidence"])
+    assert evidence == {"files": 4, "partitions": "2024-01-01..2024-01-04"}
+
+
+def test_nothing_is_judged_again_for_feedback_that_reaches_back(world: World) -> None:
+    cursor = started(world)
+    world.predict(world.rows("2024-01-05"), "p5")
+    rows = world.rows("2024-01-05")
+    known = [f"2024-01-{3 + number % 4:02d}T01:00:00Z" for number in range(len(rows))]
+    world.feed(rows, "f5", received_time=known)
+    assert asked(world.tick("arrivals", cursor)) == [
+        ("feedback_events", "2024-01-03", "2024-01-04"),
+        (OF_BOTH, "2024-01-05", "2024-01-06"),
+    ]
 
 
 def test_nothing_at_all_is_skipped(world: World) -> None:
