@@ -29,7 +29,7 @@ ui: setup ## Open the Dagster UI, its daemon and the reports on loopback
 	@$(BIN)/feedback-assets ui
 
 test: setup ## Run the tests
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -q
+	@$(BIN)/python -m pytest -n 2 -q
 
 check: setup ## Format, lint, types, layers, definitions
 	@echo "==> ruff format" && $(BIN)/ruff format --check .

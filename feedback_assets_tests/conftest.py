@@ -1,7 +1,7 @@
 """Fixtures that several folders share; proofs tell their figures at the end of a run."""
 
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
 
 PROPERTY = "figures"
+SERVED = ("daemon", "browser")
+"""Folders whose tests share the served home."""
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +21,19 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Live]":
 
     with living(tmp_path_factory.mktemp("live")) as served:
         yield served
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give the tests of a file to one worker: they share what their fixtures make."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "served" if file.split("/")[1] in SERVED else file
+
+    return ByFile(config, log)
 
 
 @pytest.fixture

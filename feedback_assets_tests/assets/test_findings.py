@@ -8,7 +8,6 @@ from feedback_assets_tests.worlds import World
 
 GOOD = [f"2024-01-{day:02d}" for day in range(12, 24)]
 BAD = [f"2024-01-{day:02d}" for day in range(24, 31)]
-pytestmark = pytest.mark.xdist_group("findings")
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,6 @@ from feedback_assets.assets.space import DATAFLOW
 from feedback_assets_tests.worlds import World
 
 FIRST, SECOND = "2024-01-12", "2024-01-13"
-pytestmark = pytest.mark.xdist_group("performance_report")
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,6 @@ PAGES = ("days/2013-02-20", "days/evil", "incidents/2013-02-13", "incidents/evil
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
-    pytest.mark.xdist_group("daemon"),  # shares the served home
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
 ]
 

@@ -7,7 +7,7 @@ from feedback_assets.assets.models import champion
 from feedback_assets.assets.space import DATAFLOW
 from feedback_assets_tests.live import Live, day, today
 
-pytestmark = [pytest.mark.daemon, pytest.mark.slow, pytest.mark.xdist_group("daemon")]
+pytestmark = [pytest.mark.daemon, pytest.mark.slow]
 DAYS = [day(-3), day(-2), day(-1)]
 DECISION_SECONDS = 300  # three sensors in a row look every 30 s, three runs start in 10 s each
 

@@ -26,7 +26,7 @@ from feedback_assets.simulation.synthetic import (
 )
 from feedback_assets.tables.connection import connect
 
-pytestmark = [pytest.mark.study, pytest.mark.xdist_group("injected")]
+pytestmark = [pytest.mark.study]
 SHIPPED = Path("configs/loops/energy.yaml")
 NEVER = {"when": {"every_days": 10_000}}
 

@@ -11,8 +11,6 @@ from feedback_assets_tests.door.proof.live import ALL_SCOPES, living
 from feedback_assets_tests.door.proof.stored import stored
 from feedback_assets_tests.serving.shop import LOOP
 
-pytestmark = pytest.mark.xdist_group("proof auth")
-
 FOLLOWED_SECONDS = 2.5
 OPEN_ROUTES = (
     "/healthz", "/readyz", "/ping", "/v2", "/v2/health/live", "/v2/health/ready", "/openapi.json", "/docs",

@@ -14,8 +14,6 @@ from feedback_assets_tests.door.proof.recount import Recount
 from feedback_assets_tests.door.proof.stored import stored
 from feedback_assets_tests.serving.shop import CLASSES, LOOP
 
-pytestmark = pytest.mark.xdist_group("proof clients")
-
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="install curl")
 
 

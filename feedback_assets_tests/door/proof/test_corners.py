@@ -10,8 +10,6 @@ from feedback_assets_tests.door.proof.live import living
 from feedback_assets_tests.door.proof.stored import stored
 from feedback_assets_tests.serving.shop import LOOP
 
-pytestmark = pytest.mark.xdist_group("proof corners")
-
 HEAD = {"content-type": "application/json"}
 PREDICT, FEEDBACK = f"/v1/{LOOP}/predict", f"/v1/{LOOP}/feedback"
 LONGEST = 6.0

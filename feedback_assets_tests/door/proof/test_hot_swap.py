@@ -9,8 +9,6 @@ from feedback_assets_tests.door.proof.load import Load
 from feedback_assets_tests.door.proof.recount import Recount
 from feedback_assets_tests.door.proof.stored import newest, stored
 
-pytestmark = pytest.mark.xdist_group("proof hot_swap")
-
 VERSIONS = (1, 2, 3)
 
 

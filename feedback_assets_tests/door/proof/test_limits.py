@@ -10,8 +10,6 @@ from feedback_assets_tests.door.proof.live import living
 from feedback_assets_tests.door.proof.scrape import Metrics
 from feedback_assets_tests.serving.shop import LOOP
 
-pytestmark = pytest.mark.xdist_group("proof limits")
-
 PREDICT = f"/v1/{LOOP}/predict"
 HEAD = {"content-type": "application/json"}
 LIMITS = {

@@ -11,8 +11,6 @@ from feedback_assets_tests.door.proof.scrape import Metrics
 from feedback_assets_tests.door.proof.stored import stored
 from feedback_assets_tests.serving.shop import LOOP
 
-pytestmark = pytest.mark.xdist_group("proof malformed")
-
 QUARANTINE_PER_MINUTE = 60
 SERVE = {
     "limits": {"quarantine_per_minute": QUARANTINE_PER_MINUTE},

@@ -11,8 +11,6 @@ from feedback_assets_tests.door.proof.recount import Recount
 from feedback_assets_tests.door.proof.stored import newest, stored
 from feedback_assets_tests.serving.shop import LOOP
 
-pytestmark = pytest.mark.xdist_group("proof shares")
-
 PREDICTIONS = 5_000
 BATCH = 250
 
