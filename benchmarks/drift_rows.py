@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from feedback_assets.config.schema import Drift
+from feedback_assets.config.judgement import Drift
 from feedback_assets.drift import ReferenceProfile, build
 
 CHUNK = 1_000_000
@@ -84,7 +84,7 @@ def write_history(folder: Path, reference: Path, rows: Path, days: int) -> None:
 
 COUNT = """
 import duckdb
-from feedback_assets.config.schema import Drift
+from feedback_assets.config.judgement import Drift
 from feedback_assets.drift import ReferenceProfile, judge, report_rows
 from feedback_assets.drift.profiling import profile_rows
 from feedback_assets.drift.stretch import stretch

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from feedback_assets.config.schema import Drift
+from feedback_assets.config.judgement import Drift
 from feedback_assets.drift import ColumnVerdict, build, judge, tally
 from feedback_assets.drift.profile import WHOLE
 from feedback_assets.settings import Settings

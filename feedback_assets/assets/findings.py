@@ -25,7 +25,7 @@ from feedback_assets.assets.typed import cast_sql
 from feedback_assets.causes.findings import FINDINGS_COLUMNS, Finding, finding_rows
 from feedback_assets.clock import Clock
 from feedback_assets.config.grain import partition_start
-from feedback_assets.config.schema import ReportMetric
+from feedback_assets.config.judgement import ReportMetric
 from feedback_assets.performance.harm import harm_of
 from feedback_assets.performance.intervals import Interval
 from feedback_assets.performance.metrics import HIGHER_IS_BETTER

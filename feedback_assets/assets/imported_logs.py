@@ -7,8 +7,8 @@ from feedback_assets.assets.space import LoopSpace
 from feedback_assets.capture.files import FileSource
 from feedback_assets.capture.importers.landing import land_new
 from feedback_assets.capture.importers.records import Landed
-from feedback_assets.config.schema import FileSource as Source
-from feedback_assets.config.schema import Side
+from feedback_assets.config.source import FileSource as Source
+from feedback_assets.config.source import Side
 
 DESCRIPTION = """The logs at the loop's sources ({formats}), read once each and paired.
 

@@ -22,7 +22,7 @@ from feedback_assets.capture.inbox.records import InboxReader, Stream
 from feedback_assets.capture.landed import landed_feedback_plan, landed_prediction_plan
 from feedback_assets.capture.plan import Kept, OwnRows
 from feedback_assets.capture.waiting import InboxRows, first_whole, stored_before
-from feedback_assets.config.schema import Side
+from feedback_assets.config.source import Side
 from feedback_assets.errors import InboxError
 
 SIDES: dict[str, Side] = {"prediction_log": "predictions", "feedback_events": "feedback"}

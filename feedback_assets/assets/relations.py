@@ -13,7 +13,7 @@ from feedback_assets.assets.models import ModelVersion
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.causes.findings import Finding
 from feedback_assets.config.grain import partition_end, partition_range
-from feedback_assets.config.schema import Drift
+from feedback_assets.config.judgement import Drift
 from feedback_assets.drift.bins import Kind
 from feedback_assets.drift.concept import ConceptReference, concept_counts, concept_verdicts
 from feedback_assets.drift.domain import domain_verdict, usual_auc

@@ -12,7 +12,8 @@ import dagster as dg
 from feedback_assets import __version__
 from feedback_assets.config.grain import partition_end, partition_key_of
 from feedback_assets.config.load import config_digest
-from feedback_assets.config.schema import Config, FileSource, Side
+from feedback_assets.config.schema import Config
+from feedback_assets.config.source import FileSource, Side
 from feedback_assets.settings import Settings
 from feedback_assets.tables.table import Cause, Table
 

@@ -10,7 +10,7 @@ from feedback_assets.assets.models import ModelVersion
 from feedback_assets.assets.profiles import counted
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.config.grain import partition_end, partition_key_of, partition_range
-from feedback_assets.config.schema import Reference
+from feedback_assets.config.judgement import Reference
 from feedback_assets.drift.binning import Tally
 from feedback_assets.drift.profile import ReferenceProfile, SliceKey, from_tallies
 from feedback_assets.drift.stretch import stretch

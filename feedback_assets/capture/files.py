@@ -9,8 +9,8 @@ from glob import has_magic
 from pathlib import Path
 from typing import Literal
 
-from feedback_assets.config import schema
 from feedback_assets.config.grain import Grain, partition_key_of
+from feedback_assets.config.source import FileSource as Source
 from feedback_assets.settings import Settings
 
 Format = Literal["parquet", "csv", "jsonl"]
@@ -66,7 +66,7 @@ class SourceFile:
 class FileSource:
     """A folder or glob of files, listed on demand; without a path there are none."""
 
-    def __init__(self, config: schema.FileSource, settings: Settings) -> None:
+    def __init__(self, config: Source, settings: Settings) -> None:
         project = settings.configs.expanduser().resolve().parent
         text = (config.path or NOWHERE).replace("{home}", str(settings.root))
         self.pattern = project / Path(text).expanduser()

@@ -8,7 +8,8 @@ from feedback_assets.capture.contract import class_score_names
 from feedback_assets.capture.feedback import feedback_plan
 from feedback_assets.capture.plan import Plan
 from feedback_assets.capture.predictions import prediction_plan
-from feedback_assets.config.schema import Config, FeedbackColumns
+from feedback_assets.config.schema import Config
+from feedback_assets.config.source import FeedbackColumns
 
 FEEDBACK_COLUMNS = FeedbackColumns(
     prediction_id="prediction_id",

@@ -17,7 +17,8 @@ from feedback_assets.capture.inbox.records import (
 )
 from feedback_assets.capture.readers import BROKEN, FILE, LINE, ROW, STREAM, Opened
 from feedback_assets.config.grain import Grain, partition_end, partition_key_of, partition_start
-from feedback_assets.config.schema import Config, Side
+from feedback_assets.config.schema import Config
+from feedback_assets.config.source import Side
 from feedback_assets.sqltext import ident, literal
 
 PREFIX = "inbox/"

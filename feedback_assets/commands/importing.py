@@ -15,7 +15,7 @@ from rich.table import Table
 from feedback_assets.capture.files import FileSource, SourceFile
 from feedback_assets.capture.importers.formats import FORMATS
 from feedback_assets.capture.importers.records import Kind, Landed
-from feedback_assets.config import schema
+from feedback_assets.config.source import FileSource as Source
 from feedback_assets.errors import SourceError
 from feedback_assets.settings import Settings
 
@@ -93,7 +93,7 @@ def files_of(paths: list[Path], settings: Settings) -> list[SourceFile]:
     found: dict[Path, SourceFile] = {}
     for path in paths:
         # With a format that is said, files of any ending are listed.
-        source = schema.FileSource(path=str(path.resolve()), format="jsonl")
+        source = Source(path=str(path.resolve()), format="jsonl")
         for file in FileSource(source, settings).list():
             found[file.path] = replace(file, name=file.path.as_posix())
     if not found:

@@ -41,7 +41,7 @@ class Document:
 class _Loader(yaml.SafeLoader):
     """YAML 1.2's scalars: `no` is a text, `1e-4` a number, a date a text for the schema to read."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
 
 
 _SCALARS = (

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 from feedback_assets.config.lines import Path
-from feedback_assets.config.schema import Condition, Config, LossCondition
+from feedback_assets.config.policy import Condition, LossCondition
+from feedback_assets.config.schema import Config
 
 REGRESSION = frozenset({"mae", "rmse", "r2", "mape", "pinball"})
 """Metrics of a regression; value fits every label, the others a classifier."""

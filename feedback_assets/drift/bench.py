@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from feedback_assets.config.schema import Drift
+from feedback_assets.config.judgement import Drift
 from feedback_assets.drift.bets import RECENT
 from feedback_assets.drift.binning import Tally
 from feedback_assets.drift.bins import Floats

@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from feedback_assets.config.schema import Drift
+from feedback_assets.config.judgement import Drift
 from feedback_assets.drift import values as raw
 from feedback_assets.drift.bins import ColumnBins, Counts, Floats, Kind
 

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from feedback_assets.config.schema import Drift
+from feedback_assets.config.judgement import Drift
 from feedback_assets.drift.bins import Counts, Floats
 
 BLOCKS, BLOCK_ROWS = 20, 50

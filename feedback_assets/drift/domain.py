@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from feedback_assets.config.schema import Drift
+from feedback_assets.config.judgement import Drift
 from feedback_assets.drift import values as raw
 from feedback_assets.drift.bins import Floats, Kind, short
 from feedback_assets.performance.metrics import positive_ranks

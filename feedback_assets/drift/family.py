@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from feedback_assets.config.schema import Drift
+from feedback_assets.config.judgement import Drift
 from feedback_assets.drift.bets import Sample, growth
 from feedback_assets.drift.binning import Tally
 from feedback_assets.drift.bins import Counts, Floats

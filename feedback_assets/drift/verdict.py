@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from feedback_assets.config.schema import Drift
+from feedback_assets.config.judgement import Drift
 from feedback_assets.drift.bench import Bench
 from feedback_assets.drift.bets import RECENT
 from feedback_assets.drift.binning import Tally

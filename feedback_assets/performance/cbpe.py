@@ -14,7 +14,8 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from feedback_assets.config.schema import LabelKind, ReportMetric
+from feedback_assets.config.judgement import ReportMetric
+from feedback_assets.config.schema import LabelKind
 from feedback_assets.performance.calibration import REPLICATES, Curve
 from feedback_assets.performance.days import DaySpread
 from feedback_assets.performance.intervals import UNKNOWN, Interval

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from feedback_assets.config.schema import Config, Metric, ReportMetric
+from feedback_assets.config.judgement import ReportMetric
+from feedback_assets.config.schema import Config, Metric
 from feedback_assets.performance.calibration import Calibrator, Curve
 from feedback_assets.performance.cbpe import Calibrated, Unlabelled, expected_metrics, probabilities
 from feedback_assets.performance.days import DaySpread, day_numbers

@@ -4,7 +4,8 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from feedback_assets.config.schema import Config, Kpi, ReportMetric
+from feedback_assets.config.judgement import ReportMetric
+from feedback_assets.config.schema import Config, Kpi
 from feedback_assets.performance.intervals import UNKNOWN, Interval
 from feedback_assets.performance.metrics import HIGHER_IS_BETTER
 

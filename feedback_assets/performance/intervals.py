@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from feedback_assets.config.schema import ReportMetric
+from feedback_assets.config.judgement import ReportMetric
 from feedback_assets.performance.measure import Answers, Measured, dot, measure
 from feedback_assets.performance.metrics import Codes, Floats
 

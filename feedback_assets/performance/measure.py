@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from feedback_assets.config.schema import LabelKind, ReportMetric
+from feedback_assets.config.judgement import ReportMetric
+from feedback_assets.config.schema import LabelKind
 from feedback_assets.performance.metrics import (
     Codes,
     Floats,

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from feedback_assets.config.schema import Config, LabelKind, Metric, ReportMetric
+from feedback_assets.config.judgement import ReportMetric
+from feedback_assets.config.schema import Config, LabelKind, Metric
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from feedback_assets.config.schema import Config, ReportMetric
+from feedback_assets.config.judgement import ReportMetric
+from feedback_assets.config.schema import Config
 from feedback_assets.performance.answered import Answered, Slicing
 from feedback_assets.performance.intervals import interval
 from feedback_assets.performance.maturity import (

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from feedback_assets.config.schema import Config, ReportMetric
+from feedback_assets.config.judgement import ReportMetric
+from feedback_assets.config.schema import Config
 from feedback_assets.performance.metrics import FITTING
 from feedback_assets.performance.value import has_value
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from feedback_assets.config.schema import Config, Sla
+from feedback_assets.config.judgement import Sla
+from feedback_assets.config.schema import Config
 from feedback_assets.performance.metrics import HIGHER_IS_BETTER
 
 SLA_COLUMNS: Mapping[str, str] = {

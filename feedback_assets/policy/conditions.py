@@ -2,7 +2,8 @@
 
 import json
 
-from feedback_assets.config.schema import Condition, Config
+from feedback_assets.config.policy import Condition
+from feedback_assets.config.schema import Config
 from feedback_assets.policy.drifting import explain_drift
 from feedback_assets.policy.evidence import Evidence
 from feedback_assets.policy.explained import Explained, joined

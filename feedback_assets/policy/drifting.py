@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from feedback_assets.config.schema import DriftCondition
+from feedback_assets.config.policy import DriftCondition
 from feedback_assets.policy.evidence import DriftDay, Evidence
 from feedback_assets.policy.explained import Explained
 from feedback_assets.policy.rearm import rearmed, spent

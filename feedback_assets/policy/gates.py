@@ -3,7 +3,7 @@
 import datetime as dt
 from zoneinfo import ZoneInfo
 
-from feedback_assets.config.schema import OfficeHours, Trigger
+from feedback_assets.config.policy import OfficeHours, Trigger
 from feedback_assets.policy.evidence import Evidence
 from feedback_assets.policy.explained import Explained
 from feedback_assets.policy.hours import is_open, next_opening

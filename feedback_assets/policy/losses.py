@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from feedback_assets.config.schema import LossCondition, ReportMetric
+from feedback_assets.config.judgement import ReportMetric
+from feedback_assets.config.policy import LossCondition
 from feedback_assets.performance.metrics import HIGHER_IS_BETTER
 from feedback_assets.policy.evidence import Evidence, PerformanceDay, Way, known
 from feedback_assets.policy.explained import Explained

@@ -4,12 +4,12 @@ from pathlib import Path
 import pytest
 
 from feedback_assets.capture.files import FileSource, SourceFile, format_of
-from feedback_assets.config import schema
+from feedback_assets.config.source import FileSource as Source
 from feedback_assets.settings import Settings
 
 
 def names(home: Path, path: str, form: str = "auto") -> list[str]:
-    config = schema.FileSource(path=path, format=form)
+    config = Source(path=path, format=form)
     return [file.name for file in FileSource(config, Settings(home=home)).list()]
 
 
@@ -54,12 +54,12 @@ def test_a_folder_that_is_not_there_yet_is_empty(tmp_path):
 def test_relative_paths_start_at_the_project(home, monkeypatch):
     monkeypatch.chdir("/")
     settings = Settings(home=home / "var", configs=home / "configs")
-    found = FileSource(schema.FileSource(path="in/*.parquet"), settings).list()
+    found = FileSource(Source(path="in/*.parquet"), settings).list()
     assert [file.name for file in found] == ["b.parquet"]
 
 
 def test_the_fingerprint_tells_rewriting_but_not_moving(home):
-    source = FileSource(schema.FileSource(path="{home}/in/a.csv"), Settings(home=home))
+    source = FileSource(Source(path="{home}/in/a.csv"), Settings(home=home))
     before = source.list()[0]
     again = source.list()[0]
     os.utime(before.path, ns=(1, 1))

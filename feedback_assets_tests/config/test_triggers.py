@@ -4,7 +4,7 @@ import pytest
 
 from feedback_assets.config.jsonschema import json_schema
 from feedback_assets.config.load import config_digest
-from feedback_assets.config.schema import Trigger
+from feedback_assets.config.policy import Trigger
 from feedback_assets_tests.config.test_load import GOOD, load, problems
 
 COMPOSED = """\

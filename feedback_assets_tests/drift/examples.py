@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from feedback_assets.config.schema import Drift
+from feedback_assets.config.judgement import Drift
 from feedback_assets.drift import WHOLE, DayVerdict, ReferenceProfile, build, judge, tally
 
 CARRIERS = np.array(["UA", "AA", "B6"], dtype=object)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedback_assets.config.schema import Drift
+from feedback_assets.config.judgement import Drift
 from feedback_assets.drift.binning import tally
 from feedback_assets.drift.counting import PROFILE_COLUMNS
 from feedback_assets.drift.profile import ReferenceProfile, build

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from feedback_assets.config.schema import Drift
+from feedback_assets.config.judgement import Drift
 from feedback_assets.drift.binning import bins_from, count
 from feedback_assets.drift.materiality import (
     Difference,

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from feedback_assets.config.schema import Drift
+from feedback_assets.config.judgement import Drift
 from feedback_assets.drift import (
     WHOLE,
     ReferenceProfile,

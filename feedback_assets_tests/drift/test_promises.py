@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from feedback_assets.config.schema import Drift
+from feedback_assets.config.judgement import Drift
 from feedback_assets_tests.studies.worlds import delay, normal, nulls, seasonal, unseen, verdicts
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
-from feedback_assets.config.schema import Drift
+from feedback_assets.config.judgement import Drift
 from feedback_assets.drift import bounds, ebh, eprocess
 from feedback_assets.drift import statistics as s
 from feedback_assets.drift.binning import bins_from, count, tally

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedback_assets.config.schema import LabelKind, ReportMetric
+from feedback_assets.config.judgement import ReportMetric
+from feedback_assets.config.schema import LabelKind
 from feedback_assets.performance.intervals import (
     UNKNOWN,
     Interval,

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from feedback_assets.config.schema import Label, LabelKind, ReportMetric
+from feedback_assets.config.judgement import ReportMetric
+from feedback_assets.config.schema import Label, LabelKind
 from feedback_assets.performance.maturity import (
     UNSAID,
     Arrivals,

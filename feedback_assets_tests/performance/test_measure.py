@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from feedback_assets.config.schema import LabelKind, ReportMetric
+from feedback_assets.config.judgement import ReportMetric
+from feedback_assets.config.schema import LabelKind
 from feedback_assets.performance import metrics as m
 from feedback_assets.performance.measure import measure
 from feedback_assets_tests.performance.rows import CASES, answers

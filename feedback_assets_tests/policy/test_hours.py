@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedback_assets.config.schema import OfficeHours
+from feedback_assets.config.policy import OfficeHours
 from feedback_assets.policy.hours import WEEKDAYS, is_open, next_opening
 from feedback_assets_tests.policy.situations import moment
 

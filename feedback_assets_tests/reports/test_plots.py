@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from feedback_assets.config.schema import Drift
+from feedback_assets.config.judgement import Drift
 from feedback_assets.drift import WHOLE, build, judge, tally
 from feedback_assets.reports import model_plots, plots
 

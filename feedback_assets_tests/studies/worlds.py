@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from feedback_assets.config.schema import Drift
+from feedback_assets.config.judgement import Drift
 from feedback_assets.drift import WHOLE, DayVerdict, Tally, build, judge, tally
 
 Rows = Callable[[np.random.Generator, int, bool], Any]

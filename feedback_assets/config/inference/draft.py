@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from feedback_assets.config.inference.understanding import Understanding
 from feedback_assets.config.jsonschema import SCHEMA_LINE
 from feedback_assets.config.lines import parse_scalar
-from feedback_assets.config.schema import Config, Trigger
+from feedback_assets.config.policy import Trigger
+from feedback_assets.config.schema import Config
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_.+-]*( [A-Za-z0-9_.+-]+)*")
 _WIDTH = 96

@@ -9,7 +9,7 @@ import pytest
 from feedback_assets.capture.files import FileSource, SourceFile
 from feedback_assets.capture.importers.landing import land_new, landed_files
 from feedback_assets.capture.importers.records import Landed
-from feedback_assets.config import schema
+from feedback_assets.config.source import FileSource as Source
 from feedback_assets.settings import Settings
 from feedback_assets_tests.capture.conftest import make_config
 
@@ -37,7 +37,7 @@ class World:
             shutil.copy(FIXTURES / name, self.source / Path(name).name)
 
     def files(self) -> list[SourceFile]:
-        section = schema.FileSource(path=str(self.source), format="jsonl")
+        section = Source(path=str(self.source), format="jsonl")
         return FileSource(section, self.settings).list()
 
     def land(self, fmt: str, kind: str = "predictions", **more: Any) -> Landed:
