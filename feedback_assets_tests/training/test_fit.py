@@ -58,9 +58,10 @@ def test_at_most_max_rows_are_drawn_by_the_id_alone():
     assert trained.rows == 300
     import duckdb
 
-    chosen = duckdb.sql(
-        "select prediction_id from frame order by md5(prediction_id) limit 300"
-    ).df()
+    with duckdb.connect() as con:
+        chosen = con.sql(
+            "select prediction_id from frame order by md5(prediction_id) limit 300"
+        ).df()
     keep = frame["prediction_id"].isin(chosen["prediction_id"])
     assert train(frame[keep], labels[keep], small).digest == trained.digest
 
