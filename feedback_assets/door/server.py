@@ -1,8 +1,8 @@
 """Run the service: one process, one event loop, one inbox."""
 
 import datetime as dt
+import gc
 import socket
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +15,11 @@ from feedback_assets.door.listening import bound, is_loopback
 from feedback_assets.door.tls import Pair
 from feedback_assets.door.tokens import TokenFile
 from feedback_assets.errors import DoorError
+from feedback_assets.garbage import keep_for_good
 from feedback_assets.settings import Settings
 
 GRACE_SECONDS = 20
 KEEP_ALIVE_SECONDS = 30
-SWITCH_SECONDS = 0.001
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,6 @@ def serve(
     from feedback_assets.door.supervised import Supervised
 
     log_as_json_lines()
-    sys.setswitchinterval(SWITCH_SECONDS)  # the inbox's writer gets its turn back sooner
     ending = Ending()
     context = pair.context if pair else None
     with bound(options.host, options.port) as listening:
@@ -114,7 +113,7 @@ def serve(
         Supervised(
             config,
             ending,
-            ready=lambda: announce(loops, options, listening, tokens),
+            ready=lambda: begin(loops, options, listening, tokens),
             each_second=pair.renew if pair else lambda: None,
         ).run_to_the_end(listening)
 
@@ -172,6 +171,15 @@ def tell_ended(configs: Iterable[Config]) -> None:
                 f"until that line is taken out of configs/loops/{config.name}.yaml",
                 highlight=False,
             )
+
+
+def begin(
+    loops: Iterable[str], options: ServerOptions, listening: socket.socket, tokens: int
+) -> None:
+    """Say that requests are answered now; collecting garbage no longer walks through libraries."""
+    gc.collect()
+    keep_for_good()
+    announce(loops, options, listening, tokens)
 
 
 def announce(
