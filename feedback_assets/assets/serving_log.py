@@ -1,5 +1,6 @@
 """How each request was answered: by whom, in which arm, how fast, and what a shadow would have said."""
 
+import contextlib
 from collections.abc import Sequence
 
 import dagster as dg
@@ -34,6 +35,9 @@ answer of a challenger in shadow.
 `arm` is what routing chose, `answered_by` who really answered (the champion, the challenger, or a
 fallback in the declared order), `propensity` how probable the answer was where answers are explored.
 Join it to `feedback_table` by `prediction_id`."""
+# The inbox forgets the ids of deleted rows: one that is sent again is in the log already.
+ONCE = """SELECT * FROM served QUALIFY row_number() OVER (
+PARTITION BY prediction_id, role, model_version ORDER BY received_time, source_file) = 1"""
 SUMMARY = """SELECT coalesce(arm, 'shadow score') AS arm, coalesce(answered_by, 'challenger') AS
 answered_by, model_version, count(*) AS answers, CAST(quantile_cont(latency_us, 0.5) AS BIGINT) AS
 median_us, CAST(quantile_cont(latency_us, 0.99) AS BIGINT) AS p99_us, count(warning) AS warnings
@@ -50,18 +54,19 @@ def serving_log(space: LoopSpace) -> dg.AssetsDefinition:
     )
     def _serving_log(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
         keys = list(context.partition_keys)
-        reader = open_reader(space.settings)
-        with connect(space.settings) as con:
+        with connect(space.settings) as con, contextlib.ExitStack() as closing:
+            reader = open_reader(space.settings)
+            if reader:
+                closing.callback(reader.close)
             con.execute(f"CREATE TEMP TABLE served ({columns_sql(space.config)})")
             head = fill(space, con, reader, keys) if reader else 0
             snapshot = space.table("serving_log").replace(
-                con, "SELECT * FROM served", keys, space.cause(context, {"inbox": head})
+                con, ONCE, keys, space.cause(context, {"inbox": head})
             )
             if reader:
                 receipts = Receipts(space)
                 receipts.note("serving_log", keys, head)
                 receipts.release(reader, head)
-                reader.close()
             return partitioned_result(
                 context, space, snapshot, con, extra=routes(con, snapshot, keys)
             )

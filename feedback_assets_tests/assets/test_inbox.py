@@ -191,6 +191,10 @@ def test_rows_that_were_pruned_stay_in_the_tables(tmp_path: Path) -> None:
     assert len(world.frame("prediction_log_quarantine")) == 1
     assert len(world.frame("serving_log")) == SEGMENT_ROWS + 12
     assert digests(world)["feedback_events"] == before["feedback_events"]
+    put(world.settings, [prediction("p000001")])  # whose id the inbox has forgotten
+    settled(world)
+    assert len(world.frame("serving_log")) == SEGMENT_ROWS + 12
+    assert "duplicate id" in set(world.frame("prediction_log_quarantine")["reason"])
 
 
 def rows_waiting(settings: Settings) -> int:
