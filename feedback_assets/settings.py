@@ -31,6 +31,20 @@ class Settings(BaseSettings):
     inbox_keep_days: float = Field(
         default=7, ge=0, description="How long rows stay in the inbox after the tables took them."
     )
+    actor: str | None = Field(
+        default=None, description="Who acts, as decisions name it; the system's user if absent."
+    )
+    keys: Path = Field(
+        default=Path("~/.config/feedback_assets/keys"),
+        description="Where this person's own signing keys are; never in the home.",
+    )
+    witness: Path | None = Field(
+        default=None,
+        description="A file elsewhere to which each signed head of the ledger is appended.",
+    )
+    witness_git: Path | None = Field(
+        default=None, description="A git repository in which each signed head is committed."
+    )
     memory_limit: str = Field(default="1000MB", description="DuckDB's memory before it spills.")
     threads: int = Field(default=2, ge=1, description="DuckDB's threads in one process.")
 
@@ -48,6 +62,16 @@ class Settings(BaseSettings):
     def models(self) -> Path:
         """What serves and compares: `<loop>/<version>/` with model.onnx and its manifest."""
         return self.root / "models"
+
+    @property
+    def ledger(self) -> Path:
+        """The decision ledger: `ledger.db`, its signed heads and the key that signs them."""
+        return self.root / "ledger"
+
+    @property
+    def approvers(self) -> Path:
+        """The public keys of the people who may approve."""
+        return self.configs / "approvers.yaml"
 
     @property
     def inbox(self) -> Path:

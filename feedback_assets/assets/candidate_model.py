@@ -6,7 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from feedback_assets.assets.labeled_pool import pinned_pool
-from feedback_assets.assets.ledger import one_at_a_time, record
+from feedback_assets.assets.ledger import actor_of, one_at_a_time, record
 from feedback_assets.assets.materialize import Metadata
 from feedback_assets.assets.models import ModelVersion, trained_from
 from feedback_assets.assets.published import publish_models
@@ -61,7 +61,7 @@ def candidate_model(space: LoopSpace) -> dg.AssetsDefinition:
                 context.log.info(
                     f"version {model.version} was trained from exactly these inputs already"
                 )
-            record(space, con, context, decision_of(space, model, context, cause, clock))
+            record(space, decision_of(space, model, context, cause, clock), context.run.run_id)
             publish_models(space)
         return dg.MaterializeResult(
             data_version=dg.DataVersion(model.digest), metadata=figures(space, model)
@@ -87,6 +87,7 @@ def decision_of(
         kind="retrain",
         time=clock.now(),
         version=str(model.version),
+        actor=actor_of(context, space.settings),
         cause=cause,
         rule="trigger policy" if cause != MANUAL else MANUAL,
         reason=f"{reason_in(told) or cause}; trained on {manifest['train_rows']:,} rows, "

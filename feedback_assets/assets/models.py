@@ -138,7 +138,28 @@ def trained_from(space: LoopSpace, identity: str) -> ModelVersion | None:
     return next((m for m in versions(space) if m.manifest["training_digest"] == identity), None)
 
 
+def reign(space: LoopSpace) -> list[int]:
+    """The versions that a rollback could return to, oldest first; the last one is in production.
+
+    A promotion adds one; a rollback takes away all that came after the one it returns to.
+    """
+    line: list[int] = []
+    for decision in decisions(space, "promote", "rollback"):
+        version = int(decision.version or 0)
+        if decision.kind == "rollback" and version in line:
+            line = line[: len(line) - line[::-1].index(version)]
+        else:
+            line.append(version)
+    return line
+
+
 def champion(space: LoopSpace) -> ModelVersion | None:
-    """The version in production, by the newest promotion in the decisions table."""
-    promoted = decisions(space, "promote")
-    return model_version(space, int(promoted[-1].version or 0)) if promoted else None
+    """The version in production, by the promotions and rollbacks in the ledger."""
+    line = reign(space)
+    return model_version(space, line[-1]) if line else None
+
+
+def predecessor(space: LoopSpace) -> ModelVersion | None:
+    """The version that a rollback returns to."""
+    line = reign(space)
+    return model_version(space, line[-2]) if len(line) > 1 else None

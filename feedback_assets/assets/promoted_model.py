@@ -9,7 +9,7 @@ import duckdb
 import pandas as pd
 from pydantic import Field
 
-from feedback_assets.assets.ledger import decisions, one_at_a_time, record
+from feedback_assets.assets.ledger import actor_of, decisions, one_at_a_time, record
 from feedback_assets.assets.materialize import Metadata
 from feedback_assets.assets.models import ModelVersion, champion, model_version, versions
 from feedback_assets.assets.published import publish_models
@@ -120,7 +120,7 @@ def settle(
     before = before_decision(space, earlier)
     gate = judge(space, con, candidate, before)
     decision = earlier or record(
-        space, con, context, decision_of(space, context, candidate, before, gate, clock)
+        space, decision_of(space, context, candidate, before, gate, clock), context.run.run_id
     )
     publish_models(space)
     serving = champion(space)
@@ -202,6 +202,7 @@ def decision_of(
         time=clock.now(),
         version=str(candidate.version),
         previous_version=str(before.version) if before else None,
+        actor=actor_of(context, space.settings),
         cause=context.run.tags.get(CAUSE_TAG, "by hand"),
         rule=gate.rule,
         reason=gate.reason,

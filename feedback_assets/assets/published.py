@@ -6,7 +6,13 @@ from pathlib import Path
 from typing import Literal
 
 from feedback_assets.assets.ledger import decisions
-from feedback_assets.assets.models import ModelVersion, champion, model_version, versions
+from feedback_assets.assets.models import (
+    ModelVersion,
+    champion,
+    model_version,
+    predecessor,
+    versions,
+)
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.errors import ServingError
 from feedback_assets.serving.manifest import Manifest, Published, read_manifest, write_atomically
@@ -36,11 +42,9 @@ def publish_models(space: LoopSpace) -> int:
     rerun of one.
     """
     serving = champion(space)
-    promoted = decisions(space, "promote")
-    before = promoted[-1].previous_version if promoted else None
     wanted = (
         named(space, serving),
-        named(space, model_version(space, int(before))) if before else None,
+        named(space, predecessor(space)),
         challenger_of(space, serving),
     )
     try:
@@ -49,7 +53,8 @@ def publish_models(space: LoopSpace) -> int:
         said = None
     if said and (said.champion, said.previous, said.challenger) == wanted:
         return said.generation
-    decision = promoted[-1].decision_id if promoted else None
+    led = decisions(space, "promote", "rollback")
+    decision = led[-1].decision_id if led else None
     return publish(space.settings, space.name, *wanted, decision_id=decision)
 
 

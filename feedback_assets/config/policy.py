@@ -133,7 +133,7 @@ AtLeast.model_rebuild()
 
 
 class OfficeHours(Strict):
-    """When a retrain may start, so that somebody is there to look at it."""
+    """When something may happen by itself, so that somebody is there to look at it."""
 
     time_zone: str = "UTC"
     """As in Europe/Berlin."""
@@ -143,6 +143,12 @@ class OfficeHours(Strict):
     """First moment, in quotes: "09:00"."""
     end: dt.time = dt.time(17)
     """The moment after the last; not after `start` means on the next day."""
+    country: str | None = None
+    """Country whose public holidays are no office days, as in DE or US."""
+    region: str | None = None
+    """Part of the country with holidays of its own, as in BY or CA."""
+    holidays: list[dt.date] = []
+    """Further days that are no office days."""
 
     @model_validator(mode="after")
     def _zone_is_known(self) -> Self:

@@ -9,17 +9,18 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from feedback_assets.config.evaluation import Evaluation
+from feedback_assets.config.gate import Gate as Gate
+from feedback_assets.config.gate import Metric as Metric
 from feedback_assets.config.judgement import Drift, Performance
 from feedback_assets.config.policy import Trigger
+from feedback_assets.config.rollout import Approval, Decide, Rollout
 from feedback_assets.config.section import ColumnName, Strict
 from feedback_assets.config.serve import Serve
 from feedback_assets.config.source import Sources
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Owner = Annotated[str, StringConstraints(pattern=r"^(team:[\w-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$")]
-Metric = Literal[
-    "log_loss", "brier", "roc_auc", "accuracy", "f1", "mae", "rmse", "r2"
-]  # fmt: skip
 LabelKind = Literal["binary", "multiclass", "regression"]
 FeatureKind = Literal["numeric", "categorical", "text"]
 RESERVED_COLUMNS = frozenset(
@@ -214,25 +215,6 @@ class Pool(Strict):
     """Leave out rows whose label is disputed."""
 
 
-class Gate(Strict):
-    """When a candidate replaces the champion."""
-
-    metric: Metric | None = None
-    """Metric to win on; log_loss or mae by default."""
-    min_improvement: float = 0.0
-    """Improvement that the interval's lower end must exceed, in the metric's unit."""
-    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
-    """One-sided confidence of the paired bootstrap."""
-    resamples: Annotated[int, Field(ge=100)] = 2_000
-    """Bootstrap resamples."""
-    min_rows: Annotated[int, Field(ge=2)] = 200
-    """No decision on fewer fresh rows."""
-    segment_margin: Annotated[float, Field(ge=0)] = 0.05
-    """A segment is clearly worse when its interval lies beyond this relative loss."""
-    segment_min_rows: Annotated[int, Field(ge=2)] = 100
-    """Segments with fewer rows are shown, not judged."""
-
-
 class Contract(Strict):
     """When data is too bad to build on."""
 
@@ -277,8 +259,16 @@ class Config(Strict):
     """When to train."""
     pool: Pool = Pool()
     """What to train on."""
+    evaluation: Evaluation = Evaluation()
+    """How a candidate is examined."""
     gate: Gate = Gate()
-    """When to promote."""
+    """What a candidate must prove."""
+    decide: Decide = Decide()
+    """When it is better."""
+    rollout: Rollout = Rollout()
+    """The way into production, and back."""
+    approval: Approval = Approval()
+    """Whom that needs."""
     contract: Contract = Contract()
     """When to stop."""
     serve: Serve = Serve()
@@ -305,6 +295,7 @@ class Config(Strict):
             raise ValueError(
                 f"performance.segment_pairs names columns that are no segments: {', '.join(apart)}"
             )
+        self._promotion_fits()
         self.serve.check(
             self.label.kind, self.label.classes, self.columns.features + self.columns.carried
         )
@@ -316,3 +307,21 @@ class Config(Strict):
                 f"gate.metric {self.gate.metric} does not fit a {self.label.kind} label"
             )
         return self
+
+    def _promotion_fits(self) -> None:
+        """Evaluation and gate name only columns that there are, and fit the label."""
+        grouped = [
+            *self.evaluation.groups.values(),
+            *(s.columns for s in self.evaluation.scenarios),
+        ]
+        unknown = sorted({c for columns in grouped for c in columns} - set(self.features))
+        if unknown:
+            raise ValueError(f"evaluation names columns that are no features: {', '.join(unknown)}")
+        fairness = self.gate.fairness
+        strange = sorted(set(fairness.attributes if fairness else []) - set(self.columns.protected))
+        if strange:
+            raise ValueError(
+                f"gate.fairness.attributes are not in columns.protected: {', '.join(strange)}"
+            )
+        if self.label.kind == "regression" and (fairness or self.gate.calibration):
+            raise ValueError("gate.fairness and gate.calibration need a label with classes")

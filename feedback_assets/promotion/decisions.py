@@ -14,11 +14,14 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 
-Kind = Literal["retrain", "promote", "refuse", "rollback", "approve"]
+Kind = Literal[
+    "config", "retrain", "gate", "override", "stage", "request", "approve", "reject", "promote",
+    "refuse", "rollback", "serving", "drill",
+]  # fmt: skip
 
 COLUMNS = (
-    "decision_id", "loop", "kind", "time", "version", "previous_version", "cause", "rule", "reason",
-    "evidence", "numbers", "partition_key",
+    "decision_id", "loop", "kind", "time", "version", "previous_version", "actor", "cause", "rule",
+    "reason", "evidence", "numbers", "partition_key",
 )  # fmt: skip
 
 
@@ -37,6 +40,9 @@ class Decision:
         version: the model version that it is about.
         previous_version: the champion before it.
         numbers: the numbers that decided; NaN is kept as null.
+        actor: who decided: `sensor:<name>`, `person:<name>`, or a run started by hand.
+        details: everything else that a reader needs later, as JSON; the ledger keeps it, the
+            decisions table does not.
     """
 
     loop: str
@@ -49,6 +55,8 @@ class Decision:
     version: str | None = None
     previous_version: str | None = None
     numbers: Mapping[str, float] = field(default_factory=dict)
+    actor: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
@@ -74,11 +82,6 @@ def to_frame(decisions: Sequence[Decision]) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(texts, "string"))
 
 
-def from_frame(frame: pd.DataFrame) -> list[Decision]:
-    """The decisions of ledger rows, in their order; null numbers come back as NaN."""
-    return [_decision(row) for row in frame.to_dict(orient="records")]
-
-
 def _row(decision: Decision) -> dict[str, object]:
     time = decision.time.astimezone(dt.UTC)
     return {
@@ -88,29 +91,50 @@ def _row(decision: Decision) -> dict[str, object]:
         "time": time,
         "version": decision.version,
         "previous_version": decision.previous_version,
+        "actor": decision.actor,
         "cause": decision.cause,
         "rule": decision.rule,
         "reason": decision.reason,
         "evidence": _json(dict(decision.evidence)),
-        "numbers": _json({k: v if math.isfinite(v) else None for k, v in decision.numbers.items()}),
+        "numbers": _json(_finite(decision.numbers)),
         "partition_key": decision.decision_id,
     }
 
 
-def _decision(row: Mapping[Any, Any]) -> Decision:
-    numbers = json.loads(row["numbers"])
+def to_body(decision: Decision) -> dict[str, Any]:
+    """A decision as the body of a ledger record, without what the record says itself."""
+    return {
+        "version": decision.version,
+        "previous_version": decision.previous_version,
+        "cause": decision.cause,
+        "rule": decision.rule,
+        "reason": decision.reason,
+        "evidence": dict(decision.evidence),
+        "numbers": _finite(decision.numbers),
+        "details": dict(decision.details),
+    }
+
+
+def from_body(
+    loop: str, kind: str, time: dt.datetime, actor: str, body: Mapping[str, Any]
+) -> Decision:
+    """The decision that a ledger record holds; null numbers come back as NaN.
+
+    Raises:
+        ValueError: The record is of a kind that this release does not know.
+    """
+    numbers = {k: math.nan if v is None else float(v) for k, v in body["numbers"].items()}
     return Decision(
-        loop=row["loop"],
-        kind=row["kind"],
-        time=pd.Timestamp(row["time"]).to_pydatetime().astimezone(dt.UTC),
-        cause=row["cause"],
-        rule=row["rule"],
-        reason=row["reason"],
-        evidence=json.loads(row["evidence"]),
-        version=None if pd.isna(row["version"]) else row["version"],
-        previous_version=None if pd.isna(row["previous_version"]) else row["previous_version"],
-        numbers={k: float("nan") if v is None else float(v) for k, v in numbers.items()},
+        loop=loop,
+        kind=kind,  # type: ignore[arg-type]
+        time=time,
+        actor=actor,
+        **{**body, "numbers": numbers},
     )
+
+
+def _finite(numbers: Mapping[str, float]) -> dict[str, float | None]:
+    return {k: v if math.isfinite(v) else None for k, v in numbers.items()}
 
 
 def _json(value: Mapping[str, Any]) -> str:

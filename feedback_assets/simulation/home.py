@@ -50,6 +50,8 @@ def make_room(space: LoopSpace, instance: dg.DagsterInstance) -> None:
     if marker(space).exists():
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
+        for file in space.settings.ledger.glob(f"{space.name}.*"):
+            file.unlink()
         forget_loop(space.settings, space.name)
         Receipts(space).forget()
         _forget_runs(space, instance)

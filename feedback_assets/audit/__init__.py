@@ -1,0 +1,1 @@
+"""Answers about decisions, months later: why, why not, from which rows, and again."""

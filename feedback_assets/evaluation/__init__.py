@@ -1,0 +1,1 @@
+"""Champion and candidate examined on the same fresh rows: one suite, one digest."""
