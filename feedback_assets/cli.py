@@ -7,7 +7,24 @@ import typer
 from rich.console import Console
 
 from feedback_assets import __version__
-from feedback_assets.commands import ask, begin, challenge, explain, importing, look, run, serve
+from feedback_assets.commands import (
+    approve,
+    ask,
+    audit,
+    begin,
+    bundle,
+    challenge,
+    drill,
+    explain,
+    importing,
+    keys,
+    look,
+    reproduce,
+    rollback,
+    run,
+    serve,
+    why,
+)
 from feedback_assets.errors import FeedbackAssetsError
 
 app = typer.Typer(
@@ -26,6 +43,14 @@ explain.register(app)
 look.register(app)
 importing.register(app)
 challenge.register(app)
+approve.register(app)
+rollback.register(app)
+drill.register(app)
+why.register(app)
+reproduce.register(app)
+bundle.register(app)
+audit.register(app)
+keys.register(app)
 serve.register(app)
 
 

@@ -55,3 +55,15 @@ class ServingError(FeedbackAssetsError):
 
 class DoorError(FeedbackAssetsError):
     """The service cannot start: a port, a certificate, a token or a loop is wrong."""
+
+
+class LedgerError(FeedbackAssetsError):
+    """The decision ledger, one of its signed heads or a signing key is missing or not what it says."""
+
+
+class AuditError(FeedbackAssetsError):
+    """What was asked cannot be answered from the records: no such version, prediction or file."""
+
+
+class ApprovalError(FeedbackAssetsError):
+    """An approval, a rejection or an override does not count."""

@@ -11,8 +11,11 @@ from typing import Any
 
 import dagster as dg
 
+from feedback_assets.assets.approvals import approval_job
+from feedback_assets.assets.canary_report import canary_report
 from feedback_assets.assets.candidate_model import candidate_model
 from feedback_assets.assets.drift_report import drift_report
+from feedback_assets.assets.evaluation_report import evaluation_report
 from feedback_assets.assets.feedback_events import feedback_events
 from feedback_assets.assets.feedback_table import feedback_table
 from feedback_assets.assets.findings import findings
@@ -33,6 +36,7 @@ from feedback_assets.sensors.arrivals import arrivals
 from feedback_assets.sensors.late_feedback import late_feedback
 from feedback_assets.sensors.promotion import promotion
 from feedback_assets.sensors.retrain import retrain
+from feedback_assets.sensors.rollout import rollout
 from feedback_assets.settings import Settings
 
 ASSETS = (
@@ -45,10 +49,12 @@ ASSETS = (
     findings,
     labeled_pool,
     candidate_model,
+    evaluation_report,
+    canary_report,
     promoted_model,
     serving_log,
 )
-SENSORS = (arrivals, late_feedback, retrain, promotion)
+SENSORS = (arrivals, late_feedback, retrain, promotion, rollout)
 
 
 ACCEPTED_BETAS = (
@@ -98,6 +104,7 @@ class FeedbackLoop:
                 *signal_checks(space),
             ],
             sensors=[*(make(space) for make in SENSORS), dataflow_sensor(space)],
+            jobs=[approval_job(space)],
             resources={"clock": clock or Clock()},
             executor=dg.in_process_executor,
         )

@@ -69,6 +69,7 @@ LOOP: dict[str, Any] = {
     "pool": {"mature_after_days": 3, "holdout_days": 3, "min_rows": 40},
     "gate": {"min_rows": 20, "resamples": 200, "segment_min_rows": 20},
     "rollout": {"stages": [], "watch": {"days": 0}},
+    "decide": {"unit": "row"},
 }
 DAILY = ("prediction_log", "feedback_events", "feedback_table", *JUDGEMENTS)
 COLOURS = ("red", "green", "blue")

@@ -1,6 +1,7 @@
 """Every row that may be trained on now, and why the others may not."""
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +9,7 @@ import dagster as dg
 import duckdb
 import pandas as pd
 
+from feedback_assets.assets.budget import budget
 from feedback_assets.assets.materialize import Metadata, preview, table_metadata
 from feedback_assets.assets.space import LoopSpace, micros
 from feedback_assets.clock import Clock
@@ -95,12 +97,13 @@ def labeled_pool(space: LoopSpace) -> dg.AssetsDefinition:
                     else f"{space.name}.feedback_table is empty: materialize it first",
                     allow_retries=False,
                 )
+            spent = budget(space).spent
             arguments = (space.config, source.relation(), list(source.columns()), mature, as_of)
             table = space.table("labeled_pool")
             before = table.snapshot().partitions()
             snapshot = table.replace(
                 con,
-                eligibility_sql(*arguments),
+                eligibility_sql(*arguments, spent=spent),
                 sorted({*mature, *before}),
                 space.cause(
                     context,
@@ -108,8 +111,8 @@ def labeled_pool(space: LoopSpace) -> dg.AssetsDefinition:
                     as_of=as_of.isoformat(),
                 ),
             )
-            outcomes = dict(con.execute(exclusion_sql(*arguments)).fetchall())
-            metadata = figures(space, con, snapshot, standing, outcomes)
+            outcomes = dict(con.execute(exclusion_sql(*arguments, spent=spent)).fetchall())
+            metadata = figures(space, con, snapshot, standing, outcomes, spent)
         pool = pinned_pool(space, snapshot.version)
         return dg.MaterializeResult(
             data_version=dg.DataVersion(pool.fingerprint),
@@ -158,10 +161,11 @@ def figures(
     snapshot: Snapshot,
     standing: Maturity,
     outcomes: dict[str, int],
+    spent: Sequence[str],
 ) -> Metadata:
     """What a person wants to see of the pool: counts that add up, plots, a look at rows."""
     mature = standing.partitions
-    start = holdout_start(space.config, mature)
+    start = holdout_start(space.config, mature, spent)
     by_day = con.execute(
         f"""SELECT partition_key, split, COUNT(*) AS n FROM {snapshot.relation(None, ["partition_key", "split"])}
             GROUP BY partition_key, split ORDER BY partition_key"""
@@ -177,6 +181,7 @@ def figures(
         "outcomes": dg.MetadataValue.table(rows),
         "mature_through": mature[-1],
         "holdout_from": start.isoformat() if start else "",
+        "rotated_into_training": ", ".join(spent[-5:]) or "none",
         "not_mature": f"{len(waiting)} days" + (f": {waiting[-1].reason}" if waiting else ""),
         **pictures(by_day, standing),
         "preview": preview(con, snapshot.relation(mature[-1:])),

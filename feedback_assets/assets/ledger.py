@@ -1,23 +1,37 @@
 """The loop's decisions: the ledger is the truth, the decisions table its readable projection."""
 
+import datetime as dt
 import fcntl
 import getpass
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import dagster as dg
 from dagster._core.storage.tags import SENSOR_NAME_TAG
 
 from feedback_assets.assets.space import LoopSpace
+from feedback_assets.ledger.heads import sign_head
 from feedback_assets.ledger.records import Entry, Record
 from feedback_assets.ledger.store import Ledger
-from feedback_assets.promotion.decisions import Decision, Kind, from_body, to_body, to_frame
+from feedback_assets.promotion.decisions import (
+    Decision,
+    Kind,
+    from_body,
+    from_frame,
+    to_body,
+    to_frame,
+)
 from feedback_assets.settings import Settings
 from feedback_assets.tables.connection import connect
 from feedback_assets.tables.table import Cause
 
-_READ: dict[str, list[tuple[str, Decision]]] = {}
-"""Hash and decision of what was read before, by ledger: records never change."""
+SHOWN_CHANGES = 5
+logger = logging.getLogger(__name__)
+_READ: dict[str, tuple[tuple[str, Decision], ...]] = {}
+"""Hash and decision of what was read before, by ledger: records never change. Replaced as a whole,
+because sensors are evaluated in threads."""
 
 
 def ledger_of(space: LoopSpace) -> Ledger:
@@ -28,12 +42,31 @@ def ledger_of(space: LoopSpace) -> Ledger:
 def decisions(space: LoopSpace, *kinds: Kind) -> list[Decision]:
     """The loop's decisions of these kinds (all if none is named), oldest first."""
     ledger = ledger_of(space)
-    known = _READ.setdefault(str(ledger.path), [])
+    known = _READ.get(str(ledger.path), ())
     if known and not ledger.holds(len(known), known[-1][0]):
-        known.clear()  # another ledger is in its place: a replay began anew
-    for record in ledger.records(after=len(known)):
-        known.append((record.hash, _decision(record)))
+        known = ()  # another ledger is in its place: a replay began anew
+    if not known:
+        adopt(space)
+    newer = tuple((record.hash, _decision(record)) for record in ledger.records(after=len(known)))
+    _READ[str(ledger.path)] = known = known + newer
     return [decision for _, decision in known if not kinds or decision.kind in kinds]
+
+
+def adopt(space: LoopSpace) -> None:
+    """Take over the decisions of a home that an earlier release made without a ledger."""
+    if ledger_of(space).head()[0]:
+        return
+    snapshot = space.table("decisions").snapshot()
+    if not snapshot.partitions():
+        return
+    with connect(space.settings) as con:
+        old = from_frame(con.execute(f"SELECT * FROM {snapshot.relation()} ORDER BY time").df())
+    ledger_of(space).append([_entry(decision) for decision in sorted(old, key=_order)])
+
+
+def _order(decision: Decision) -> tuple[object, ...]:
+    """By time; at one moment a version is trained before it is judged."""
+    return decision.time, int(decision.version or 0), decision.kind != "retrain"
 
 
 def record(space: LoopSpace, decision: Decision, run_id: str = "") -> Decision:
@@ -41,11 +74,61 @@ def record(space: LoopSpace, decision: Decision, run_id: str = "") -> Decision:
 
     A decision's id is a digest of its evidence: however often a crashed run is repeated, and by
     however many processes, it is there once. The table is brought in line with the ledger, also
-    with what a process that died in between had recorded.
+    with what a process that died in between had recorded. A configuration that is not the one of the
+    record before is recorded first.
+
+    Raises:
+        LedgerError: The ledger is damaged, or no continuation of what was signed before.
     """
-    written = ledger_of(space).append([_entry(decision)])[0]
+    changed = changed_config(space, decision)
+    written = ledger_of(space).append([_entry(d) for d in (*changed, decision)])[-1]
+    sign_newest(space)
     project(space, run_id)
     return _decision(written)
+
+
+def changed_config(space: LoopSpace, decision: Decision) -> list[Decision]:
+    """The record of a configuration that no decision was made by before; none while it is the same."""
+    known = decisions(space, "config")
+    before = known[-1] if known else None
+    if before is not None and before.evidence["digest"] == space.config_digest:
+        return []
+    now: dict[str, Any] = space.config.model_dump(mode="json")
+    changes = differences(before.details["config"], now) if before else []
+    told = ", ".join(change["field"] for change in changes[:SHOWN_CHANGES])
+    return [
+        Decision(
+            loop=space.name,
+            kind="config",
+            time=decision.time,
+            actor=decision.actor,
+            cause=decision.cause,
+            rule="seen when the next decision was made",
+            reason=f"{len(changes)} fields changed: {told}" if changes else "as first seen",
+            evidence={
+                "digest": space.config_digest,
+                "before": before.decision_id if before else None,
+            },
+            details={"changes": changes, "config": now},
+        )
+    ]
+
+
+def differences(before: Any, after: Any, field: str = "") -> list[dict[str, Any]]:
+    """Fields whose values differ, by their path.
+
+    >>> differences({"gate": {"min_rows": 200}}, {"gate": {"min_rows": 50}})
+    [{'field': 'gate.min_rows', 'before': 200, 'after': 50}]
+    """
+    if isinstance(before, dict) and isinstance(after, dict):
+        return [
+            change
+            for name in sorted({*before, *after})
+            for change in differences(
+                before.get(name), after.get(name), f"{field}.{name}" if field else name
+            )
+        ]
+    return [] if before == after else [{"field": field, "before": before, "after": after}]
 
 
 def project(space: LoopSpace, run_id: str = "") -> None:
@@ -66,6 +149,24 @@ def project(space: LoopSpace, run_id: str = "") -> None:
             )
         finally:
             con.unregister("decided")
+
+
+def sign_newest(space: LoopSpace) -> str:
+    """Sign what the ledger says by now and hand it to the witnesses; none may stop a decision.
+
+    Returns:
+        The signed head as one line; empty before the first decision.
+
+    Raises:
+        LedgerError: The ledger is no continuation of what was signed before.
+    """
+    signed = sign_head(space.settings, space.name, dt.datetime.now(dt.UTC))
+    for problem in signed.problems:
+        logger.warning("ledger of %s: %s", space.name, problem)
+    if signed.head is None:
+        return ""
+    logger.info("ledger of %s: %s", space.name, signed.head.text())
+    return signed.head.text()
 
 
 def actor_of(context: dg.AssetExecutionContext, settings: Settings) -> str:

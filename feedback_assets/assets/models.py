@@ -95,6 +95,11 @@ class ModelVersion:
             return None
         return ConceptReference.from_dict(json.loads(path.read_text("utf-8")))
 
+    def config(self) -> Config | None:
+        """The loop's configuration at its training; None of a version of an older release."""
+        path = self.folder / "config.json"
+        return Config.model_validate_json(path.read_bytes()) if path.exists() else None
+
     def reference_sample(self) -> pd.DataFrame:
         """Some training rows with this version's answers."""
         return pd.read_parquet(self.folder / "reference_sample.parquet")

@@ -20,7 +20,7 @@ TABLES = ("drift_report", "performance_report", "sla", "findings")
 RECENT_DAYS = 28
 BEFORE_DAYS = 14
 """Days before an incident that its page shows."""
-DEEDS = frozenset({"retrain", "promote", "refuse", "roll_back"})
+DEEDS = frozenset({"retrain", "promote", "refuse", "rollback"})
 
 
 @dataclass(frozen=True)

@@ -1,35 +1,42 @@
 """The model in production: a candidate takes its place only when it is proven better."""
 
-import json
 import math
-from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 import duckdb
-import pandas as pd
 from pydantic import Field
 
-from feedback_assets.assets.ledger import actor_of, decisions, one_at_a_time, record
+from feedback_assets.assets.drill import last_drill
+from feedback_assets.assets.examination import page_path
+from feedback_assets.assets.following import confirm_following
+from feedback_assets.assets.ledger import actor_of, decisions, one_at_a_time, project
 from feedback_assets.assets.materialize import Metadata
-from feedback_assets.assets.models import ModelVersion, champion, model_version, versions
+from feedback_assets.assets.models import (
+    ModelVersion,
+    champion,
+    model_version,
+    predecessor,
+    versions,
+)
+from feedback_assets.assets.projections import bring_in_line
 from feedback_assets.assets.published import publish_models
-from feedback_assets.assets.space import CAUSE_TAG, EVIDENCE_TAG, LoopSpace
+from feedback_assets.assets.settling import Acting, Judged, settle, watch
+from feedback_assets.assets.space import CAUSE_TAG, EVIDENCE_TAG, VERSION_TAG, LoopSpace
+from feedback_assets.assets.trial import Look
 from feedback_assets.clock import Clock
-from feedback_assets.labels.pool import holdout_sql
 from feedback_assets.promotion.decisions import Decision
-from feedback_assets.promotion.gate import GateResult, compare
-from feedback_assets.promotion.notes import release_notes
-from feedback_assets.promotion.scores import ModelScores, evaluation_digest
+from feedback_assets.promotion.rollout import open_candidates, trials
 from feedback_assets.reports.plots import gate_interval, markdown_image
 from feedback_assets.tables.connection import connect
-from feedback_assets.training.registry import project_decision
 
 DESCRIPTION = """The champion of {title}, for {kpi}.
 
-Candidate and champion answer the same fresh rows, which neither was trained on. The alias moves only
-when the candidate's {metric} is better beyond uncertainty and no segment is clearly worse; a refusal
-is a success with its reason. Each decision is a record in `{name}.decisions`."""
-VERSION_TAG = "feedback_assets/candidate"
+A candidate must pass every gate of the YAML file, on fresh rows that neither model was trained on.
+Then it goes through the stages of `rollout`, and takes the champion's place when it is proven not
+worse and expected to be worth the change in {metric}; people are asked where `approval` says so. For
+`rollout.watch.days` the new champion is compared with the one it replaced, and taken back if it is
+worse. A refusal is a success with its reason. `feedback-assets why {name}` tells the whole story."""
 SHOWN_SEGMENTS = 20
 
 
@@ -37,24 +44,18 @@ class PromotionConfig(dg.Config):
     """What one may choose when judging by hand."""
 
     version: int | None = Field(
-        default=None, description="Candidate to judge; the run's tag or the newest if empty."
+        default=None,
+        description="Candidate to judge; the run's tag, the one on trial or the newest if empty.",
     )
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A candidate's comparison and the decision that it led to."""
-
-    candidate: ModelVersion
-    gate: GateResult
-    decision: Decision
 
 
 def promoted_model(space: LoopSpace) -> dg.AssetsDefinition:
     """The asset `[loop, promoted_model]`."""
 
     @dg.asset(
-        deps=[space.key("candidate_model")],
+        deps=[
+            space.key(name) for name in ("candidate_model", "evaluation_report", "canary_report")
+        ],
         pool=f"{space.name}_model",
         **space.attributes(
             "promoted_model",
@@ -74,196 +75,182 @@ def promoted_model(space: LoopSpace) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult:
         version = config.version or int(context.run.tags.get(VERSION_TAG, 0)) or None
         with one_at_a_time(space, "promotion"), connect(space.settings) as con:
-            judged = settle(space, context, con, candidate_of(space, version), clock)
+            acting = acting_in(context, space, con, clock)
+            project(space, acting.run_id)
+            publish_models(space)
+            watched = watch(acting)
+            for candidate in candidates_of(space, version):
+                judged = settle(acting, candidate)
+            confirm_following(space, acting.now, acting.run_id)
+            bring_in_line(space, judged.candidate, judged.final)
         serving = champion(space)
         if serving is None:
-            raise dg.Failure(f"{judged.decision.reason}: {space.name} has no champion yet")
+            said = judged.final or judged.move
+            raise dg.Failure(
+                f"{said.reason if said else ''}: {space.name} has no champion yet",
+                allow_retries=False,
+            )
         return dg.MaterializeResult(
             data_version=dg.DataVersion(serving.digest),
-            metadata=figures(space, judged, serving),
+            metadata=figures(space, judged, serving, watched),
         )
 
     return _promoted_model
 
 
-def candidate_of(space: LoopSpace, version: int | None) -> ModelVersion:
-    """The candidate to judge: the one that is named, else the newest.
+def acting_in(
+    context: dg.AssetExecutionContext,
+    space: LoopSpace,
+    con: duckdb.DuckDBPyConnection,
+    clock: Clock,
+) -> Acting:
+    """Who acts in a run, and why."""
+    return Acting(
+        space,
+        con,
+        actor_of(context, space.settings),
+        context.run.tags.get(CAUSE_TAG, "by hand"),
+        context.run.tags.get(EVIDENCE_TAG, ""),
+        context.run.run_id,
+        clock.now(),
+        context.log.info,
+    )
+
+
+def candidates_of(space: LoopSpace, version: int | None) -> list[ModelVersion]:
+    """Whom to judge: the named one, else all on trial and the newest that waits, else the newest.
 
     Raises:
         dg.Failure: Nothing was trained yet.
     """
     if version is not None:
-        return model_version(space, version)
-    known = versions(space)
-    if not known:
+        return [model_version(space, version)]
+    known = decisions(space)
+    tried = [at.version for at in trials(known, space.config_digest)]
+    waiting = [*tried, *(v for v in open_candidates(known)[-1:] if v not in tried)]
+    if waiting:
+        return [model_version(space, int(v)) for v in waiting]
+    trained = versions(space)
+    if not trained:
         raise dg.Failure(f"{space.name} has no candidate: materialize candidate_model first")
-    return known[-1]
+    return [trained[-1]]
 
 
-def settle(
-    space: LoopSpace,
-    context: dg.AssetExecutionContext,
-    con: duckdb.DuckDBPyConnection,
-    candidate: ModelVersion,
-    clock: Clock,
-) -> Judged:
-    """Judge a candidate once, record the decision, bring the registry in line with it.
-
-    The ledger is written first and is the truth; what the service answers with, the registry's
-    aliases and the notes are its projection, made again by any later run if this one is killed in
-    between. The service comes first: it must follow even when MLflow is down.
-    """
-    earlier = next(
-        (d for d in decisions(space, "promote", "refuse") if d.version == str(candidate.version)),
-        None,
-    )
-    before = before_decision(space, earlier)
-    gate = judge(space, con, candidate, before)
-    decision = earlier or record(
-        space, decision_of(space, context, candidate, before, gate, clock), context.run.run_id
-    )
-    publish_models(space)
-    serving = champion(space)
-    notes = release_notes(decision, gate, candidate.manifest["pool"], space.config)
-    project_decision(
-        space.settings,
-        space.config,
-        candidate.manifest,
-        decision,
-        serving.version if serving else None,
-        {"release_notes.md": notes, "gate.json": gate.to_json()},
-    )
-    page = space.reports / "decisions" / f"version-{candidate.version}.md"
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(notes, encoding="utf-8")
-    return Judged(candidate, gate, decision)
-
-
-def before_decision(space: LoopSpace, earlier: Decision | None) -> ModelVersion | None:
-    """The champion that a candidate is compared with; of a past decision, the one of then."""
-    if earlier is None:
-        return champion(space)
-    return model_version(space, int(earlier.previous_version)) if earlier.previous_version else None
-
-
-def judge(
-    space: LoopSpace,
-    con: duckdb.DuckDBPyConnection,
-    candidate: ModelVersion,
-    before: ModelVersion | None,
-) -> GateResult:
-    """Compare by ONNX on the candidate's held-out rows that the champion was not trained on."""
-    rows = fresh_rows(space, con, candidate, before)
-    digest = evaluation_digest(rows["prediction_id"].tolist(), rows["label"].tolist())
-    segments = {name: rows[name].to_numpy() for name in space.config.columns.segments}
-    return compare(
-        scores_of(before, rows, digest) if before else None,
-        scores_of(candidate, rows, digest),
-        rows["label"].to_numpy(),
-        space.config,
-        segments,
-    )
-
-
-def fresh_rows(
-    space: LoopSpace,
-    con: duckdb.DuckDBPyConnection,
-    candidate: ModelVersion,
-    before: ModelVersion | None,
-) -> pd.DataFrame:
-    """Held-out rows of the candidate's own pool version, newer than either training."""
-    pool = space.table("labeled_pool").snapshot(candidate.manifest["pool"]["version"])
-    rows = con.execute(holdout_sql(pool.relation())).df()
-    newest = max(m.train_end for m in (candidate, before) if m is not None)
-    return rows[rows["event_time"] > newest].reset_index(drop=True)
-
-
-def scores_of(model: ModelVersion, rows: pd.DataFrame, digest: str) -> ModelScores:
-    """What one version says about the evaluation rows."""
-    loaded = model.load()
-    answers = loaded.score(rows)
-    return ModelScores(
-        loaded.digest, digest, answers.score, answers.class_scores, str(model.version)
-    )
-
-
-def decision_of(
-    space: LoopSpace,
-    context: dg.AssetExecutionContext,
-    candidate: ModelVersion,
-    before: ModelVersion | None,
-    gate: GateResult,
-    clock: Clock,
-) -> Decision:
-    """The gate's outcome as the ledger keeps it."""
-    return Decision(
-        loop=space.name,
-        kind=gate.outcome,
-        time=clock.now(),
-        version=str(candidate.version),
-        previous_version=str(before.version) if before else None,
-        actor=actor_of(context, space.settings),
-        cause=context.run.tags.get(CAUSE_TAG, "by hand"),
-        rule=gate.rule,
-        reason=gate.reason,
-        evidence={
-            "candidate": gate.candidate_digest,
-            "champion": gate.champion_digest,
-            "evaluation": gate.evaluation_digest,
-            "training_digest": candidate.manifest["training_digest"],
-            "config_digest": space.config_digest,
-            "told": context.run.tags.get(EVIDENCE_TAG, ""),
-        },
-        numbers=gate.numbers,
-    )
-
-
-def figures(space: LoopSpace, judged: Judged, serving: ModelVersion) -> Metadata:
-    """What a person opens: who serves, what was decided and why, the intervals, the notes."""
-    gate, decision = judged.gate, judged.decision
-    notes = space.reports / "decisions" / f"version-{judged.candidate.version}.md"
+def figures(
+    space: LoopSpace, judged: Judged, serving: ModelVersion, watched: Look | None
+) -> Metadata:
+    """What a person opens: who serves, what was decided and why, the gates, the notes, the way back."""
+    before = predecessor(space)
     metadata: Metadata = {
         "champion": serving.version,
         "onnx_digest": serving.digest,
         "candidate": judged.candidate.version,
-        "decision": decision.kind,
-        "decision_id": decision.decision_id,
-        "rule": decision.rule,
-        "reason": decision.reason,
-        "dagster/row_count": gate.rows,
-        "evaluation_digest": gate.evaluation_digest,
-        "gate": dg.MetadataValue.json(json.loads(gate.to_json())),
-        "release_notes": dg.MetadataValue.md(notes.read_text("utf-8")),
-        "notes_page": dg.MetadataValue.url(space.report_url(notes)),
+        "rollback_target": before.version if before else "none",
+        "why": dg.MetadataValue.md(f"```sh\nfeedback-assets why {space.name}\n```"),
+        **_decided(space, judged),
+        **_gates(judged),
+        **_watched(watched),
+        **_drilled(space),
     }
-    if gate.champion_digest:
-        png = gate_interval(intervals(gate))
-        metadata["intervals"] = dg.MetadataValue.md(
-            markdown_image(png, "improvement over the champion by segment")
-        )
+    if judged.suite:
+        page = page_path(space, judged.candidate, judged.before)
+        metadata |= {
+            "dagster/row_count": judged.suite["rows"],
+            "evaluation_digest": judged.suite["evaluation_digest"],
+            "evaluation_page": dg.MetadataValue.url(space.report_url(page)),
+        }
+        if drawn := intervals(judged.suite):
+            png = gate_interval(drawn)
+            metadata["intervals"] = dg.MetadataValue.md(
+                markdown_image(png, "improvement over the champion by segment")
+            )
     return metadata
 
 
-def intervals(gate: GateResult) -> list[dict[str, object]]:
-    """The improvement over all rows and by judged segment, as the plot wants it."""
-    whole = {
-        "name": "all rows",
-        "rows": gate.rows,
-        "improvement": gate.improvement,
-        "low": gate.lower,
-        "high": gate.upper,
+def _decided(space: LoopSpace, judged: Judged) -> Metadata:
+    """The decision, or what the candidate waits for."""
+    final = judged.final
+    if final is None:
+        move = judged.move
+        return {
+            "decision": "on trial",
+            "rule": move.rule if move else "",
+            "reason": move.reason if move else "",
+        }
+    told: Metadata = {
+        "decision": final.kind,
+        "decision_id": final.decision_id,
+        "rule": final.rule,
+        "reason": final.reason,
     }
+    if notes := final.details.get("release_notes"):
+        page = notes_page(space, final)
+        told["release_notes"] = dg.MetadataValue.md(notes)
+        told["notes_page"] = dg.MetadataValue.url(space.report_url(page))
+    return told
+
+
+def notes_page(space: LoopSpace, final: Decision) -> Any:
+    """Where the release notes of a decision are."""
+    return space.reports / "decisions" / f"version-{final.version}.md"
+
+
+def _gates(judged: Judged) -> Metadata:
+    """Each gate with what was observed, as a table."""
+    records = [
+        dg.TableRecord(
+            {
+                "gate": check.name,
+                "outcome": _outcome(check.passed, check.overridden_by),
+                "observed": _shown(check.observed),
+                "limit": _shown(check.threshold),
+                "reason": check.reason,
+            }
+        )
+        for check in judged.gates
+    ]
+    return {"gates": dg.MetadataValue.table(records)} if records else {}
+
+
+def _outcome(passed: bool, overridden_by: str) -> str:
+    if overridden_by:
+        return f"overridden by {overridden_by}"
+    return "passed" if passed else "failed"
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None or not math.isfinite(value) else f"{value:.6g}"
+
+
+def _watched(seen: Look | None) -> Metadata:
+    return {"watch": f"{seen.verdict.outcome}: {seen.verdict.reason}"} if seen else {}
+
+
+def _drilled(space: LoopSpace) -> Metadata:
+    last = last_drill(space)
+    return {"last_rollback_drill": f"{last.seconds:.2f} s on {last.at:%Y-%m-%d}"} if last else {}
+
+
+def intervals(suite: dict[str, Any]) -> list[dict[str, object]]:
+    """The improvement over all rows and by judged segment, as the plot wants it."""
+    found = suite["overall"].get(suite["metric"], {})
+    whole = {"name": "all rows", "rows": suite["rows"], **_bounds(found)}
     parts = [
         {
-            "name": f"{segment.column} {segment.value}",
-            "rows": segment.rows,
-            "improvement": segment.improvement,
-            "low": segment.lower,
-            "high": segment.upper,
-            "worse": segment.verdict == "clearly worse",
+            "name": f"{segment['column']} {segment['value']}",
+            "rows": segment["rows"],
+            "worse": segment["verdict"] == "clearly worse",
+            **_bounds(segment),
         }
-        for segment in gate.segments
-        if segment.verdict != "shown only"
+        for segment in suite["segments"]
+        if segment["verdict"] != "shown only"
     ]
-    drawn = [whole, *parts[:SHOWN_SEGMENTS]]
-    return [row for row in drawn if math.isfinite(float(str(row["low"])))]
+    return [row for row in [whole, *parts[:SHOWN_SEGMENTS]] if row["low"] is not None]
+
+
+def _bounds(found: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "improvement": found.get("improvement"),
+        "low": found.get("lower"),
+        "high": found.get("upper"),
+    }

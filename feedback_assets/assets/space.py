@@ -35,6 +35,8 @@ SORT_KEYS: Mapping[str, Sequence[str]] = {
     "labeled_pool": ("prediction_id",),
     "serving_log": ("prediction_id", "role", "model_version"),
     "decisions": ("decision_id",),
+    "trial_rows": ("prediction_id",),
+    "canary_report": ("trial",),
 }  # fmt: skip
 JUDGEMENTS = ("profiles", "drift_report", "performance_report", "findings")
 """What is made of a day of the feedback table, day by day, in the order of the dataflow."""
@@ -44,6 +46,7 @@ LOOP_TAG = "feedback_assets/loop"
 CAUSE_TAG = "feedback_assets/cause"
 EVIDENCE_TAG = "feedback_assets/evidence"
 RETRAIN_TAG = "feedback_assets/retrain"
+VERSION_TAG = "feedback_assets/candidate"
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,9 @@ from feedback_assets.training.registry import register_candidate
 
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "numpy")
 PLOTTED_ROWS = 20_000
+CONFIG = "config.json"
+"""The loop's configuration as it was, in the version's folder: what reproduces it months later."""
+LOCK = "requirements.lock"
 
 
 def training_digest(space: LoopSpace, pool: Pool) -> str:
@@ -94,11 +97,13 @@ def train_version(
         "config_digest": space.config_digest,
         "code_version": __version__,
         "git_commit": git_commit(),
+        "lock_digest": lock_digest(),
         "libraries": {name: installed(name) for name in LIBRARIES},
     }
     plots = pictures(config, holdout, fresh)
     kept = companions(config, con, answered(config, rows, seen), answered(config, holdout, fresh))
     kept[GOLDEN] = golden_rows(trained.model, holdout)
+    kept[CONFIG] = config.model_dump_json(indent=1).encode()
     texts = {name: kept[name].decode() for name in ("reference.json", "estimator.json", GOLDEN)}
     manifest |= register_candidate(space.settings, config, context, trained, manifest, plots, texts)
     return keep(space, manifest, trained, kept, plots)
@@ -175,3 +180,9 @@ def git_commit() -> str | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return found.stdout.strip()
+
+
+def lock_digest() -> str | None:
+    """SHA-256 of the lock file of the project's checkout; None where the package stands alone."""
+    lock = Path(__file__).parents[2] / LOCK
+    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else None

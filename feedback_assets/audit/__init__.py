@@ -1,1 +1,1 @@
-"""Answers about decisions, months later: why, why not, from which rows, and again."""
+"""Questions an auditor asks, answered from the ledger, the tables and the models' own files."""

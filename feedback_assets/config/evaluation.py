@@ -31,7 +31,7 @@ def usual_scenarios() -> list[Scenario]:
         Scenario(name="a tenth of all values is missing", kind="missing", share=0.1),
         Scenario(name="numbers five standard deviations off", kind="extreme", share=0.1),
         Scenario(name="categories never seen", kind="unseen"),
-        Scenario(name="values a day late", kind="shifted", amount=1),
+        Scenario(name="a tenth of the rows a day late", kind="shifted", share=0.1, amount=1),
     ]
 
 

@@ -164,6 +164,19 @@ class OfficeHours(Strict):
             raise ValueError('write start and end as "09:00", in time_zone')
         return self
 
+    @model_validator(mode="after")
+    def _country_is_known(self) -> Self:
+        if self.region and not self.country:
+            raise ValueError("region needs the country that it is part of")
+        if self.country:
+            import holidays
+
+            try:
+                holidays.country_holidays(self.country, subdiv=self.region, years=2024)
+            except NotImplementedError as error:
+                raise ValueError(str(error)) from None
+        return self
+
 
 class Trigger(Strict):
     """When a candidate is trained: when its condition holds and nothing forbids it."""

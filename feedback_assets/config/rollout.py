@@ -25,6 +25,16 @@ class Decide(Strict):
     prior_gain: Annotated[float, Field(gt=0)] = 0.02
     """How much candidates usually differ from the champion: standard deviation of the gain, as a
     share of its loss. Small evidence is believed less the smaller it is."""
+    unit: Literal["row", "day"] = "day"
+    """What is bet on: whole days, whose rows share what the day did (weather, a holiday), or single
+    rows. Days need ten or more, and stay honest where rows of a day resemble each other."""
+    max_loss: Annotated[float, Field(gt=0)] | None = None
+    """Largest loss that one row may count. Derived from the labels if absent: 1 for brier and accuracy,
+    for log_loss that of giving the rarest class a tenth of its share, for regression the labels'
+    spread."""
+    label_wait_days: Annotated[float, Field(ge=0)] | None = None
+    """How old a prediction must be before its label counts. If absent its day must be mature, as in the
+    pool: labels that come early are no fair sample (fraud is told at once, honesty never)."""
     horizon_days: Annotated[float, Field(gt=0)] = 30
     """How long a gain is enjoyed."""
     rows_per_day: Annotated[float, Field(gt=0)] | None = None
@@ -47,6 +57,9 @@ class Shadow(Strict):
     """Shortest stay."""
     max_days: Annotated[float, Field(gt=0)] = 28
     """After so long without a proof it is rejected."""
+    candidates: Annotated[int, Field(ge=1)] = 4
+    """Candidates that may be in shadow at once; one more takes the place of the one with the weakest
+    evidence."""
 
 
 class Canary(Strict):

@@ -323,5 +323,11 @@ class Config(Strict):
             raise ValueError(
                 f"gate.fairness.attributes are not in columns.protected: {', '.join(strange)}"
             )
+        ranked = self.metric in ("roc_auc", "f1", "r2") and self.gate.min_improvement != 0
+        if ranked and self.rollout.stages:
+            raise ValueError(
+                f"gate.min_improvement of {self.metric} cannot be proven row by row, as the stages of "
+                "rollout do: set it to 0, or gate.metric to brier, log_loss, accuracy, mae or rmse"
+            )
         if self.label.kind == "regression" and (fairness or self.gate.calibration):
             raise ValueError("gate.fairness and gate.calibration need a label with classes")

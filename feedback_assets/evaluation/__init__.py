@@ -1,1 +1,1 @@
-"""Champion and candidate examined on the same fresh rows: one suite, one digest."""
+"""How good a candidate is, beside the champion, on the same rows: one suite of measurements."""

@@ -7,7 +7,7 @@ The text is portable SQL (DuckDB and Spark) and every row gets exactly one outco
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from feedback_assets.config.grain import partition_end
@@ -35,6 +35,7 @@ def eligibility_sql(
     mature: Sequence[str],
     as_of: dt.datetime,
     max_twin_share: float = MAX_TWIN_SHARE,
+    spent: Collection[str] = (),
 ) -> str:
     """SQL of the labeled pool: eligible feedback table rows and `split` (train or holdout).
 
@@ -49,9 +50,10 @@ def eligibility_sql(
         max_twin_share: rows with the features of another row are normal when their share is
             larger (few or coarse features); then equal features are no sign of a fault. Text is
             always compared.
+        spent: keys of partitions whose rows have judged enough candidates (`holdout_start`).
     """
     names = ", ".join(ident(c) for c in columns)
-    inner = _outcomes(config, relation, columns, mature, as_of, max_twin_share)
+    inner = _outcomes(config, relation, columns, mature, as_of, max_twin_share, spent)
     return f"""
 {inner}
 SELECT {names}, fa_outcome AS split FROM outcomes WHERE fa_outcome IN ('train', 'holdout')
@@ -65,24 +67,35 @@ def exclusion_sql(
     mature: Sequence[str],
     as_of: dt.datetime,
     max_twin_share: float = MAX_TWIN_SHARE,
+    spent: Collection[str] = (),
 ) -> str:
     """SQL that counts every row of the feedback table once: columns `outcome` VARCHAR, `n` BIGINT.
 
     Outcomes are train, holdout and `REASONS`; arguments as of `eligibility_sql`.
     """
-    inner = _outcomes(config, relation, columns, mature, as_of, max_twin_share)
+    inner = _outcomes(config, relation, columns, mature, as_of, max_twin_share, spent)
     return f"""
 {inner}
 SELECT fa_outcome AS outcome, COUNT(*) AS n FROM outcomes GROUP BY fa_outcome
 """.strip()
 
 
-def holdout_start(config: Config, mature: Sequence[str]) -> dt.datetime | None:
-    """First moment of the held-out slice; None before any partition is mature."""
+def holdout_start(
+    config: Config, mature: Sequence[str], spent: Collection[str] = ()
+) -> dt.datetime | None:
+    """First moment of the held-out slice; None before any partition is mature.
+
+    Rows that have judged enough candidates go to training, and with them what is older; as long as
+    nothing newer could judge, they stay held out (and judge no more).
+    """
     if not mature:
         return None
-    newest = partition_end(config.partitions.grain, max(mature))
-    return newest - dt.timedelta(days=config.pool.holdout_days)
+    grain, last = config.partitions.grain, max(mature)
+    usual = partition_end(grain, last) - dt.timedelta(days=config.pool.holdout_days)
+    told_all = max((key for key in mature if key in spent), default=None)
+    if told_all is None or told_all == last:
+        return usual
+    return max(usual, partition_end(grain, told_all))
 
 
 def training_sql(config: Config, relation: str) -> str:
@@ -128,12 +141,13 @@ def _outcomes(
     mature: Sequence[str],
     as_of: dt.datetime,
     max_twin_share: float,
+    spent: Collection[str],
 ) -> str:
     """Common table expressions up to `outcomes`: every row with its `fa_outcome`."""
     names = ", ".join(f"feedback.{ident(c)}" for c in columns)
     stale_joins, stale = _segments(config, relation, as_of)
     reason = _first_reason(config, mature, as_of, stale)
-    start = holdout_start(config, mature)
+    start = holdout_start(config, mature, spent)
     split = (
         f"CASE WHEN event_time >= {instant(start)} THEN 'holdout' ELSE 'train' END"
         if start

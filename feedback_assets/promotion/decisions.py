@@ -14,6 +14,8 @@ from typing import Any, Literal, get_args
 
 import pandas as pd
 
+from feedback_assets.errors import LedgerError
+
 Kind = Literal[
     "config", "retrain", "gate", "override", "stage", "request", "approve", "reject", "promote",
     "refuse", "rollback", "serving", "drill",
@@ -101,6 +103,22 @@ def _row(decision: Decision) -> dict[str, object]:
     }
 
 
+def from_frame(frame: pd.DataFrame) -> list[Decision]:
+    """The decisions of table rows, in their order: what a home without a ledger knows."""
+    return [_of_row(row) for row in frame.to_dict(orient="records")]
+
+
+def _of_row(row: Mapping[Any, Any]) -> Decision:
+    texts = {
+        name: None if pd.isna(row[name]) else str(row[name])
+        for name in ("version", "previous_version")
+    }
+    body = {name: row[name] for name in ("cause", "rule", "reason")} | texts
+    body |= {"evidence": json.loads(row["evidence"]), "numbers": json.loads(row["numbers"])}
+    time = pd.Timestamp(row["time"]).to_pydatetime().astimezone(dt.UTC)
+    return from_body(row["loop"], row["kind"], time, "", body)
+
+
 def to_body(decision: Decision) -> dict[str, Any]:
     """A decision as the body of a ledger record, without what the record says itself."""
     return {
@@ -121,8 +139,13 @@ def from_body(
     """The decision that a ledger record holds; null numbers come back as NaN.
 
     Raises:
-        ValueError: The record is of a kind that this release does not know.
+        LedgerError: The record is of a kind that this release does not know.
     """
+    if kind not in get_args(Kind):
+        raise LedgerError(
+            f"the ledger of {loop} holds a record of the kind {kind!r} ({time.isoformat()}), which "
+            "this release does not know: install the release that wrote it, or a newer one"
+        )
     numbers = {k: math.nan if v is None else float(v) for k, v in body["numbers"].items()}
     return Decision(
         loop=loop,

@@ -1,13 +1,11 @@
 """Release notes: what a promotion or a refusal means, for people who did not see it happen."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from feedback_assets.config.schema import Config
 from feedback_assets.promotion.decisions import Decision
-from feedback_assets.promotion.gate import GateResult
-from feedback_assets.promotion.segments import SegmentResult
 
 _SEGMENTS_SHOWN = 20
 _MARKUP = str.maketrans(
@@ -17,13 +15,13 @@ _MARKUP = str.maketrans(
 
 
 def release_notes(
-    decision: Decision, gate: GateResult, manifest: Mapping[str, Any], config: Config
+    decision: Decision, suite: Mapping[str, Any], manifest: Mapping[str, Any], config: Config
 ) -> str:
     """Markdown that says what was decided and why, in numbers, and from which rows.
 
     Args:
-        decision: the promotion or refusal.
-        gate: the comparison that led to it.
+        decision: the promotion or refusal, with `gates`, `rollout` and `approvals` in its details.
+        suite: what was found on the evaluation rows; empty where nothing had to be examined.
         manifest: the pool's: `table`, `version`, `partitions` {key: {digest, rows}}, and optionally
             `fingerprint`.
         config: the loop's.
@@ -34,12 +32,16 @@ def release_notes(
     parts = [
         _headline(decision, config),
         _safe(_sentence(decision.reason)),
-        f"Rule: {_safe(decision.rule)}. Cause: {_safe(decision.cause)}.",
+        f"Rule: {_safe(decision.rule)}. Cause: {_safe(decision.cause)}. By: {_safe(decision.actor)}.",
         f"The model serves **{_safe(config.kpi.name)}**. {_safe(config.kpi.description)}".strip(),
-        _metrics_table(gate),
-        _segments_table(gate.segments),
+        _gates_table(decision.details.get("gates", ())),
+        _stages(decision.details.get("rollout", ())),
+        _approvals(decision.details.get("approvals", ())),
+        _metrics_table(suite) if suite else "",
+        _segments_table(suite["segments"]) if suite else "",
         _data(manifest),
-        _evidence(decision, gate),
+        _way_back(decision),
+        _evidence(decision, suite),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -56,29 +58,57 @@ def _headline(decision: Decision, config: Config) -> str:
     return f"{line}\n\n{decision.time:%Y-%m-%d %H:%M} UTC"
 
 
-def _metrics_table(gate: GateResult) -> str:
-    names = [n for n in gate.candidate if n not in {"rows", "positive_share"}]
-    lines = [
-        f"## Both models on the same {gate.rows:,} held-out rows",
-        "",
-        "| metric | champion | candidate |",
-        "| --- | ---: | ---: |",
-    ]
-    for name in names:
-        mark = f"**{_safe(name)}**" if name == gate.metric else _safe(name)
-        before, after = gate.champion.get(name, math.nan), gate.candidate[name]
-        lines.append(f"| {mark} | {_number(before)} | {_number(after)} |")
-    if math.isfinite(gate.lower):
-        bounds = f"{_number(gate.lower)} to {_number(gate.upper)}"
-        sentence = (
-            f"Improvement in {_safe(gate.metric)}: {_number(gate.improvement)}, {gate.confidence:.0%} "
-            f"one-sided bounds {bounds} (paired bootstrap; above 0 is better)."
-        )
-        lines += ["", sentence]
+def _gates_table(gates: Sequence[Mapping[str, Any]]) -> str:
+    if not gates:
+        return ""
+    lines = ["## Gates", "", "| gate | observed | limit | outcome |", "| --- | ---: | ---: | --- |"]
+    for gate in gates:
+        outcome = "passed" if gate["passed"] else "**failed**"
+        if gate.get("overridden_by"):
+            outcome = f"overridden by {_safe(gate['overridden_by'])}"
+        observed, limit = _known(gate["observed"]), _known(gate["threshold"])
+        lines.append(f"| {_safe(gate['name'])} | {observed} | {limit} | {outcome} |")
     return "\n".join(lines)
 
 
-def _segments_table(segments: tuple[SegmentResult, ...]) -> str:
+def _stages(stages: Sequence[Mapping[str, Any]]) -> str:
+    if not stages:
+        return ""
+    lines = ["## Rollout", ""]
+    for stage in stages:
+        end = f" to {stage['to'][:16]}" if stage.get("to") else ""
+        what = "passed over" if stage.get("passed_over") else f"{stage['from'][:16]}{end}"
+        labels = f", {stage['labels']:,} labelled rows by its end" if stage.get("labels") else ""
+        lines.append(f"- {_safe(stage['stage'])}: {_safe(what)}{labels}")
+    return "\n".join(lines)
+
+
+def _approvals(approvals: Sequence[Mapping[str, Any]]) -> str:
+    if not approvals:
+        return ""
+    lines = ["## People", ""]
+    for given in approvals:
+        action = given.get("statement", {}).get("action", "approve")
+        lines.append(f"- {_safe(given['by'])}: {_safe(action)}: {_safe(given['reason'])}")
+    return "\n".join(lines)
+
+
+def _metrics_table(suite: Mapping[str, Any]) -> str:
+    lines = [
+        f"## Both models on the same {suite['rows']:,} held-out rows",
+        "",
+        "| metric | champion | candidate | improvement | from | to |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, found in suite["overall"].items():
+        mark = f"**{_safe(name)}**" if name == suite["metric"] else _safe(name)
+        told = (found.get(k) for k in ("champion", "candidate", "improvement", "lower", "upper"))
+        lines.append(f"| {mark} | {' | '.join(_known(value) for value in told)} |")
+    lines += ["", "An improvement above 0 is better; from and to are its one-sided bounds."]
+    return "\n".join(lines)
+
+
+def _segments_table(segments: Sequence[Mapping[str, Any]]) -> str:
     if not segments:
         return ""
     lines = [
@@ -88,10 +118,9 @@ def _segments_table(segments: tuple[SegmentResult, ...]) -> str:
         "| --- | ---: | ---: | ---: | --- |",
     ]
     for s in segments[:_SEGMENTS_SHOWN]:
-        name = f"{_safe(s.column)} {_safe(s.value)}"
-        lines.append(
-            f"| {name} | {s.rows:,} | {_number(s.champion)} | {_number(s.candidate)} | {s.verdict} |"
-        )
+        name = f"{_safe(s['column'])} {_safe(s['value'])}"
+        both = f"{_known(s['champion'])} | {_known(s['candidate'])}"
+        lines.append(f"| {name} | {s['rows']:,} | {both} | {s['verdict']} |")
     if len(segments) > _SEGMENTS_SHOWN:
         lines += ["", f"{len(segments) - _SEGMENTS_SHOWN} smaller segments are not listed."]
     return "\n".join(lines)
@@ -113,15 +142,28 @@ def _data(manifest: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _evidence(decision: Decision, gate: GateResult) -> str:
+def _way_back(decision: Decision) -> str:
+    target = decision.details.get("rollback_target")
+    if decision.kind != "promote" or not target:
+        return ""
+    return (
+        f"## The way back\n\n`feedback-assets rollback {_safe(decision.loop)} --reason TEXT` "
+        f"returns to version {_safe(target)}."
+    )
+
+
+def _evidence(decision: Decision, suite: Mapping[str, Any]) -> str:
+    evidence = decision.evidence
+    before = evidence.get("champion")
     lines = [
         "## Evidence",
         "",
         f"- decision `{decision.decision_id}`",
-        f"- candidate `{gate.candidate_digest}`",
-        f"- champion `{gate.champion_digest}`" if gate.champion_digest else "- no champion before",
-        f"- evaluation rows `{gate.evaluation_digest}`",
+        f"- candidate `{evidence.get('candidate')}`",
+        f"- champion `{before}`" if before else "- no champion before",
     ]
+    if suite:
+        lines.append(f"- evaluation rows `{suite['evaluation_digest']}`")
     return "\n".join(lines)
 
 
@@ -130,8 +172,8 @@ def _sentence(text: str) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
-def _number(value: float) -> str:
-    return "-" if not math.isfinite(value) else f"{value:,.4f}"
+def _known(value: float | None) -> str:
+    return "-" if value is None or not math.isfinite(value) else f"{value:,.4f}"
 
 
 def _safe(value: object) -> str:

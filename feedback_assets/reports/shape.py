@@ -114,6 +114,7 @@ class Simulation(Part):
     retrains: int = 0
     promotions: int = 0
     refusals: int = 0
+    rollbacks: int = 0
     weeks: list[Step] = []
     decisions: list[Decision] = []
 

@@ -47,6 +47,17 @@ CHARTED = {
 }
 MISSING = "\N{EN DASH}"
 KINDS = {"retrain": "Trained", "promote": "Promoted", "refuse": "Refused"}
+FURTHER = {
+    "rollback": "Rolled back",
+    "stage": "Stage",
+    "gate": "Gates asked",
+    "request": "Approval asked",
+    "approve": "Approved",
+    "reject": "Rejected",
+    "config": "Configuration changed",
+    "serving": "Followed by the services",
+    "drill": "Rollback drilled",
+}
 VERDICTS = ("stable", "drift", "insufficient", "broken")
 
 
@@ -156,8 +167,8 @@ def _replacements(sim: Simulation) -> int:
 
 
 def kind_word(kind: str) -> str:
-    """What a kind of decision is called; kinds beyond the three keep their own name."""
-    return KINDS.get(kind, kind.replace("_", " ").capitalize())
+    """What a kind of decision is called; a kind without a word keeps its own name."""
+    return (KINDS | FURTHER).get(kind, kind.replace("_", " ").capitalize())
 
 
 def kinds_of(sim: Simulation) -> list[str]:

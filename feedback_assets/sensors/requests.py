@@ -1,5 +1,6 @@
 """Run requests: days gathered into few runs, each with its cause."""
 
+import datetime as dt
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
@@ -8,10 +9,15 @@ import dagster as dg
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
+    RUN_KEY_TAG,
 )
 
 from feedback_assets.assets.space import CAUSE_TAG, EVIDENCE_TAG, LOOP_TAG, LoopSpace
 
+ATTEMPTS = 8
+RETRY_AFTER = dt.timedelta(minutes=1)
+"""Before the second attempt; doubles each time."""
+ENDED_BADLY = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 DATAFLOW_RETRIES = {"dagster/max_retries": "2"}
 
 
@@ -61,3 +67,22 @@ def caused_run(
             **(tags or {}),
         },
     )
+
+
+def attempt(instance: dg.DagsterInstance, key: str) -> str | None:
+    """The run key to ask by for the same cause, again some time after a run of it failed.
+
+    Dagster remembers a run key for ever, of failed and killed runs too; so each attempt has its own.
+
+    Returns:
+        The key; None while a failed attempt is too recent, or there were too many.
+    """
+    for number in range(ATTEMPTS):
+        mine = key if number == 0 else f"{key}:again-{number}"
+        records = instance.get_run_records(dg.RunsFilter(tags={RUN_KEY_TAG: mine}), limit=1)
+        if not records or records[0].dagster_run.status not in ENDED_BADLY:
+            return mine
+        age = dt.datetime.now(dt.UTC) - records[0].create_timestamp.replace(tzinfo=dt.UTC)
+        if age < RETRY_AFTER * 2**number:
+            return None
+    return None

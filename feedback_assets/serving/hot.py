@@ -6,6 +6,7 @@ import time
 
 from feedback_assets.config.schema import Config
 from feedback_assets.errors import ServingError
+from feedback_assets.serving.acks import Acknowledger
 from feedback_assets.serving.counts import Counts
 from feedback_assets.serving.lineup import Lineup
 from feedback_assets.serving.manifest import Manifest, Published, manifest_path, parse_manifest
@@ -31,6 +32,7 @@ class Hot:
         self._path = manifest_path(settings, config.name)
         self._store = store
         self._counts = counts
+        self._acks = Acknowledger(settings, config.name, counts)
         self._seen: Signature = None
         self._pause = RETRY
         self._retry_at = 0.0
@@ -50,9 +52,11 @@ class Hot:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(5)
+        self._acks.withdraw()
 
     def _watch(self) -> None:
         while not self._stop.wait(POLL):
+            self._acks.beat()
             signature = self._signature()
             if signature != self._seen:
                 self._pause = RETRY
@@ -164,9 +168,10 @@ class Hot:
         return model
 
     def _settle(self, problem: str, failed: bool) -> None:
+        self._counts.add("swap_failures", int(failed))
         if problem and problem != self.problem:
             logger.warning("%s: %s", self._config.name, problem)
         self.problem = problem
-        self._counts.add("swap_failures", int(failed))
         self._retry_at = time.monotonic() + self._pause
         self._pause = min(2 * self._pause, RETRY_MOST)
+        self._acks.tell(self.lineup, problem)

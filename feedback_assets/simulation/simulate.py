@@ -23,8 +23,14 @@ from feedback_assets.simulation.pace import light_records
 from feedback_assets.simulation.replay import Happened, Period, Replay, Step, Via
 from feedback_assets.simulation.summary import drift_days, metrics, summary
 
-MARKS = {"retrain": "○ trained ", "promote": "▲ promoted", "refuse": "✕ refused "}
-COLOURS = {"retrain": "cyan", "promote": "green", "refuse": "yellow"}
+MARKS = {
+    "retrain": "○ trained ",
+    "promote": "▲ promoted",
+    "refuse": "✕ refused ",
+    "rollback": "▼ back to ",
+    "stage": "· stage   ",
+}
+COLOURS = {"retrain": "cyan", "promote": "green", "refuse": "yellow", "rollback": "red"}
 
 
 @dataclass
@@ -96,8 +102,10 @@ class Simulation:
             )
         elif isinstance(happened, Decision):
             self.decided.append(happened)
+            if happened.kind not in MARKS:
+                return
             colour = COLOURS.get(happened.kind, "white")
-            mark = MARKS.get(happened.kind, happened.kind)
+            mark = MARKS[happened.kind]
             self.console.print(
                 f"[dim]{happened.time:%Y-%m-%d}[/] [{colour}]{mark}[/] "
                 f"version {happened.version}: {escape(happened.reason)}",

@@ -18,6 +18,8 @@ from feedback_assets.sqltext import literal
 from feedback_assets.tables.connection import connect
 from feedback_assets.training.onnx_model import Scores
 
+CHANGING = ("retrain", "promote", "refuse", "rollback")
+"""Decisions that the report marks; stages, gates and approvals are told by `why`."""
 COUNTS = ("rows", "positive_share")
 
 
@@ -89,6 +91,7 @@ def summary(
     config = space.config
     labels = np.concatenate([step.labels for step in steps])
     kinds = [decision.kind for decision in decided]
+    changing = [decision for decision in decided if decision.kind in CHANGING]
     return {
         "name": config.name,
         "title": config.title,
@@ -104,8 +107,9 @@ def summary(
         "retrains": kinds.count("retrain"),
         "promotions": kinds.count("promote"),
         "refusals": kinds.count("refuse"),
+        "rollbacks": kinds.count("rollback"),
         "weeks": [week(space, step) for step in steps],
-        "decisions": [told(decision) for decision in decided],
+        "decisions": [told(decision) for decision in changing],
     }
 
 

@@ -27,6 +27,9 @@ from feedback_assets.training.fit import Trained
 
 CHAMPION = "champion"
 CANDIDATE = "candidate"
+ALIASES = (CHAMPION, "canary", "shadow", "previous", CANDIDATE)
+"""The registry's aliases."""
+LEDGER_TAG = "ledger_head"
 IDENTITY_TAG = "training_digest"
 VERSION_TAGS = (
     "onnx_digest", IDENTITY_TAG, "cause", "config_digest", "code_version", "git_commit", "as_of",
@@ -133,6 +136,37 @@ def project_decision(
         client.set_model_version_tag(config.name, version, "stage", stage)
 
 
+def keep_files(settings: Settings, run_id: str, files: Mapping[str, str]) -> None:
+    """Keep text files with a candidate's run, under `evaluation/`."""
+    with registry_client(settings) as client:
+        for name, text in files.items():
+            client.log_text(run_id, text, f"evaluation/{name}")
+
+
+def keep_head(settings: Settings, loop: str, version: int, head: str) -> None:
+    """Keep a signed head of the ledger as a tag of a version and of the model: a witness."""
+    if not head:
+        return
+    with registry_client(settings) as client:
+        client.set_model_version_tag(loop, str(version), LEDGER_TAG, head)
+        client.set_registered_model_tag(loop, LEDGER_TAG, head)
+
+
+def ledger_heads(settings: Settings, loop: str) -> list[str]:
+    """Every signed head of the ledger that the registry has kept; empty where it knows none."""
+    from mlflow.exceptions import MlflowException
+
+    with registry_client(settings) as client:
+        try:
+            tags = [client.get_registered_model(loop).tags]
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return []
+        tags += [version.tags for version in client.search_model_versions(f"name='{loop}'")]
+    return sorted({found[LEDGER_TAG] for found in tags if LEDGER_TAG in found})
+
+
 def sync_aliases(settings: Settings, loop: str, champion: int | None, candidate: int) -> None:
     """Set both aliases to what the ledger says."""
     with registry_client(settings) as client:
@@ -143,7 +177,12 @@ def sync_aliases(settings: Settings, loop: str, champion: int | None, candidate:
 def aliases(settings: Settings, loop: str) -> dict[str, int]:
     """Alias to version, as the registry has them; empty for a model that it does not know."""
     with registry_client(settings) as client:
-        found = {name: _by_alias(client, loop, name) for name in (CHAMPION, CANDIDATE)}
+        return aliases_of(client, loop)
+
+
+def aliases_of(client: Any, loop: str) -> dict[str, int]:
+    """As `aliases`, by a client; asked one by one, because a search may leave aliases out."""
+    found = {name: _by_alias(client, loop, name) for name in ALIASES}
     return {name: version for name, version in found.items() if version is not None}
 
 

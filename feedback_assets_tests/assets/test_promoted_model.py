@@ -7,10 +7,11 @@ import onnx
 import pandas as pd
 import pytest
 
-from feedback_assets.assets import promoted_model
+from feedback_assets.assets import projections
+from feedback_assets.assets.examination import fresh_rows
 from feedback_assets.assets.ledger import decisions
 from feedback_assets.assets.models import champion, model_version
-from feedback_assets.errors import TrainingError
+from feedback_assets.errors import ServingError
 from feedback_assets.tables.connection import connect
 from feedback_assets_tests.worlds import World
 
@@ -71,7 +72,7 @@ def test_a_candidate_that_is_no_better_is_refused_and_that_is_a_success(refused:
 def test_a_better_candidate_takes_the_champions_place(promoted: World) -> None:
     told = promoted.metadata("promoted_model")
     assert (told["decision"], told["champion"]) == ("promote", 2)
-    assert aliases(promoted) == {"candidate": 2, "champion": 2}
+    assert aliases(promoted) == {"candidate": 2, "champion": 2, "previous": 1}
     newest = decisions(promoted.space, "promote")[-1]
     assert (newest.version, newest.previous_version) == ("2", "1")
     assert newest.numbers["lower"] > 0
@@ -88,7 +89,8 @@ def test_both_are_compared_on_the_same_rows_that_neither_learned_from(promoted: 
     assert told["dagster/row_count"] == len(fresh) == 120
     newest = max(candidate.train_end, model_version(promoted.space, 1).train_end)
     assert fresh["event_time"].min() > pd.Timestamp(newest)
-    assert told["gate"]["candidate_digest"] != told["gate"]["champion_digest"]
+    evidence = decisions(promoted.space, "promote")[-1].evidence
+    assert evidence["candidate"] != evidence["champion"]
 
 
 def test_a_candidate_is_judged_on_its_own_pool_and_never_on_what_the_champion_learned(
@@ -96,8 +98,8 @@ def test_a_candidate_is_judged_on_its_own_pool_and_never_on_what_the_champion_le
 ) -> None:
     first, second = (model_version(promoted.space, version) for version in (1, 2))
     with connect(promoted.settings) as con:
-        own = promoted_model.fresh_rows(promoted.space, con, first, None)
-        after = promoted_model.fresh_rows(promoted.space, con, first, second)
+        own = fresh_rows(promoted.space, con, first, None)
+        after = fresh_rows(promoted.space, con, first, second)
     assert set(own["partition_key"]) == {"2024-01-06", "2024-01-07", "2024-01-08"}
     assert after.empty
 
@@ -129,7 +131,7 @@ def test_a_crash_after_the_decision_is_made_good_by_the_next_run(
         def die(*_: object) -> None:
             raise RuntimeError("killed")
 
-        patch.setattr(promoted_model, "project_decision", die)
+        patch.setattr(projections, "project_decision", die)
         with pytest.raises(RuntimeError, match="killed"):
             world.first_model()
     assert aliases(world) == {"candidate": 1}
@@ -149,6 +151,6 @@ def test_a_changed_model_file_is_never_judged(world: World) -> None:
     other = onnx.load(path)
     other.doc_string = "another model"
     onnx.save(other, path)
-    with pytest.raises(TrainingError, match=r"has digest .* registered was"):
+    with pytest.raises(ServingError, match="is not the registered file"):
         world.materialize(["promoted_model"])
     assert world.metadata("promoted_model")["champion"] == 1

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,11 +22,17 @@ class Forks:
     Args:
         modules: What it imports before the first fork; none may start a thread.
         environment: Variables that it has besides those of this process.
+        inside: A command that begins it, as of `small_disk.SmallDisk`.
     """
 
-    def __init__(self, *modules: str, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *modules: str,
+        environment: Mapping[str, str] | None = None,
+        inside: Sequence[str] = (),
+    ) -> None:
         self._host = subprocess.Popen(
-            [sys.executable, "-m", __name__, *modules],
+            [*inside, sys.executable, "-m", __name__, *modules],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

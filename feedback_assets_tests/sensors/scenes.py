@@ -7,10 +7,9 @@ import dagster as dg
 import pandas as pd
 from dagster._core.definitions.sensor_definition import SensorExecutionData
 
+from feedback_assets.assets.ledger import record
 from feedback_assets.assets.space import CAUSE_TAG
-from feedback_assets.promotion.decisions import Decision, Kind, to_frame
-from feedback_assets.tables.connection import connect
-from feedback_assets.tables.table import Cause
+from feedback_assets.promotion.decisions import Decision, Kind
 from feedback_assets_tests.worlds import World, moment
 
 
@@ -41,14 +40,10 @@ def decide(world: World, kind: Kind, version: int, when: str, told: str = "") ->
         cause="test",
         rule="test",
         reason="test",
-        evidence={"version": version, "told": told},
+        evidence={"version": version, "told": told, "training_digest": f"d{version}"},
         version=str(version),
     )
-    with connect(world.settings) as con:
-        con.register("decided", to_frame([decision]))
-        world.space.table("decisions").replace(
-            con, "SELECT * FROM decided", [decision.decision_id], Cause("run", "test", {})
-        )
+    record(world.space, decision)
 
 
 def pretend_model(world: World, version: int, as_of: str) -> None:

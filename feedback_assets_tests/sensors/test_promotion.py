@@ -1,20 +1,32 @@
-"""Each new candidate is judged once, whatever happens between ticks."""
+"""Each new candidate is judged once, whatever happens between ticks, and again if its run died."""
 
-from feedback_assets_tests.sensors.scenes import asked, causes, decide, keys, tell
+import datetime as dt
+from typing import Any
+
+import dagster as dg
+import pytest
+
+from feedback_assets.sensors import requests
+from feedback_assets_tests.sensors.scenes import asked, causes, decide, keys
 from feedback_assets_tests.worlds import World
 
-RUN = ("promoted_model", "", "")
+RUN = ("evaluation_report promoted_model", "", "")
 
 
 def candidate(world: World, version: int) -> None:
-    tell(world, "candidate_model", model_version=version, onnx_digest=f"d{version}")
+    decide(world, "retrain", version, f"2024-01-{version + 3:02d}")
 
 
-def seen(world: World) -> str:
-    """Version 1 was judged; the cursor of a tick that knows."""
-    candidate(world, 1)
-    decide(world, "promote", 1, "2024-01-05")
-    return world.tick("promotion").cursor or ""
+def judged(world: World, version: int) -> None:
+    decide(world, "gate", version, f"2024-01-{version + 3:02d}T01:00")
+    decide(world, "promote", version, f"2024-01-{version + 3:02d}T01:00")
+
+
+def ran(world: World, key: str, status: dg.DagsterRunStatus) -> None:
+    """A run that was asked for by a key, as it ended."""
+    world.instance.add_run(
+        dg.DagsterRun(job_name="job", status=status, tags={"dagster/run_key": key})
+    )
 
 
 def test_the_first_candidate_is_to_be_judged(world: World) -> None:
@@ -27,48 +39,47 @@ def test_the_first_candidate_is_to_be_judged(world: World) -> None:
 
 
 def test_nothing_new_is_skipped(world: World) -> None:
-    assert world.tick("promotion").skip_message == "no candidate since the last look"
-    assert asked(world.tick("promotion", seen(world))) == []
-
-
-def test_a_new_candidate_is_to_be_judged(world: World) -> None:
-    cursor = seen(world)
-    candidate(world, 2)
-    assert keys(world.tick("promotion", cursor)) == ["tiny:promotion:2:d2"]
-
-
-def test_a_candidate_that_was_judged_by_hand_is_skipped_by_name(world: World) -> None:
-    cursor = seen(world)
-    candidate(world, 2)
-    decide(world, "refuse", 2, "2024-01-06")
-    tick = world.tick("promotion", cursor)
-    assert (asked(tick), tick.skip_message) == ([], "candidates 2: judged already")
-
-
-def test_of_both_only_the_one_that_was_not_judged(world: World) -> None:
-    cursor = seen(world)
-    for version in (2, 3):
-        candidate(world, version)
-    decide(world, "refuse", 2, "2024-01-06")
-    assert keys(world.tick("promotion", cursor)) == ["tiny:promotion:3:d3"]
+    assert world.tick("promotion").skip_message == "every candidate was asked by the gates"
+    candidate(world, 1)
+    judged(world, 1)
+    assert asked(world.tick("promotion")) == []
 
 
 def test_several_between_two_ticks_are_all_judged(world: World) -> None:
-    cursor = seen(world)
+    candidate(world, 1)
+    judged(world, 1)
     for version in (2, 3, 4):
         candidate(world, version)
-    assert keys(world.tick("promotion", cursor)) == [f"tiny:promotion:{v}:d{v}" for v in (2, 3, 4)]
+    decide(world, "refuse", 3, "2024-01-09")
+    assert keys(world.tick("promotion")) == [f"tiny:promotion:{v}:d{v}" for v in (2, 4)]
 
 
-def test_one_candidate_told_twice_is_judged_once(world: World) -> None:
-    cursor = seen(world)
-    candidate(world, 2)
-    candidate(world, 2)
-    assert keys(world.tick("promotion", cursor)) == ["tiny:promotion:2:d2"]
+def test_one_in_shadow_is_the_rollouts_business(world: World) -> None:
+    candidate(world, 1)
+    decide(world, "gate", 1, "2024-01-05")
+    assert asked(world.tick("promotion")) == []
 
 
-def test_a_lost_cursor_asks_only_for_what_was_not_judged(world: World) -> None:
-    seen(world)
-    assert asked(world.tick("promotion", None)) == []
-    candidate(world, 2)
-    assert keys(world.tick("promotion", None)) == ["tiny:promotion:2:d2"]
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
+def test_a_run_that_died_is_asked_for_again_some_time_later(
+    world: World, status: dg.DagsterRunStatus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    candidate(world, 1)
+    ran(world, "tiny:promotion:1:d1", status)
+    tick = world.tick("promotion")
+    assert asked(tick) == []
+    assert "tried again" in str(tick.skip_message)
+    monkeypatch.setattr(requests, "RETRY_AFTER", dt.timedelta(0))
+    assert keys(world.tick("promotion")) == ["tiny:promotion:1:d1:again-1"]
+    ran(world, "tiny:promotion:1:d1:again-1", status)
+    assert keys(world.tick("promotion")) == ["tiny:promotion:1:d1:again-2"]
+    for number in range(2, requests.ATTEMPTS):
+        ran(world, f"tiny:promotion:1:d1:again-{number}", status)
+    assert asked(world.tick("promotion")) == [], "not for ever"
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.SUCCESS])
+def test_a_run_that_goes_on_or_went_well_keeps_its_key(world: World, status: Any) -> None:
+    candidate(world, 1)
+    ran(world, "tiny:promotion:1:d1", status)
+    assert keys(world.tick("promotion")) == ["tiny:promotion:1:d1"], "Dagster drops it"

@@ -1,6 +1,7 @@
 """Ways to break the service, each of which a proof must notice; called before it is imported."""
 
 import dataclasses
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -81,6 +82,28 @@ def names_the_newest() -> None:
         return [dataclasses.replace(one, model_version=newest) for one in said]
 
     Engine.answer = answer  # type: ignore[method-assign]
+
+
+def empties_before_it_fills() -> None:
+    """Takes the old models out, and only then loads the new ones."""
+    from feedback_assets.serving.hot import Hot
+    from feedback_assets.serving.lineup import Lineup
+
+    real = Hot._follow
+
+    def follow(self: Hot, *given: Any) -> bool:
+        self.lineup = Lineup()
+        time.sleep(0.2)
+        return real(self, *given)
+
+    Hot._follow = follow  # type: ignore[method-assign,assignment]
+
+
+def follows_late() -> None:
+    """Looks at the manifest every five seconds."""
+    from feedback_assets.serving import hot
+
+    hot.POLL = 5.0
 
 
 def _replace_decoder(make: Callable[..., Any]) -> None:

@@ -1,0 +1,1 @@
+"""Whether a model treats protected groups alike."""

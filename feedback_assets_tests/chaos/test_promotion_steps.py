@@ -1,0 +1,219 @@
+"""A fault at each boundary of promotion and rollback: one champion, and all agree after a rerun."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from feedback_assets_tests.chaos.forks import Forks
+from feedback_assets_tests.chaos.forms import LONG
+from feedback_assets_tests.chaos.small_disk import may_mount, small_disk
+
+MODULE = "feedback_assets_tests.chaos.steps"
+KILLED = -9
+DISK_MB = 64
+STAGED: dict[str, Any] = {
+    "rollout": {
+        "stages": ["shadow", "canary"],
+        "shadow": {"min_labels": 20},
+        "watch": {"days": 30, "min_labels": 20},
+    },
+    "decide": {"unit": "row"},
+}
+Said = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A home, and a step that is taken in it.
+
+    Attributes:
+        beginning: What makes the home.
+        step: What is done in it.
+        now: When.
+        does: The kinds of the decisions that the step records.
+        changes: Of the loop's file.
+    """
+
+    beginning: str
+    step: str
+    now: str
+    does: tuple[str, ...]
+    changes: dict[str, Any] = field(default_factory=dict)
+
+
+SCENARIOS = {
+    "staged": Scenario(
+        "second_candidate", "promote", "2024-02-01",
+        ("gate", "stage", "stage", "promote"), STAGED,
+    ),
+    "watch": Scenario("second_model_turned_bad", "promote", "2024-02-15", ("rollback",), STAGED),
+    "staged by sensors": Scenario(
+        "second_candidate", "tick", "2024-02-01",
+        ("gate", "stage", "stage", "promote"), STAGED,
+    ),
+    "watch by sensors": Scenario(
+        "second_model_turned_bad", "tick", "2024-02-15", ("rollback",), STAGED
+    ),
+    "first": Scenario("first_candidate", "promote", "2024-01-18", ("gate", "promote")),
+    "direct": Scenario("second_candidate", "promote", "2024-02-01", ("gate", "promote")),
+    "by hand": Scenario("second_model", "take_back", "2024-02-02", ("rollback",)),
+    "drill": Scenario("second_model", "practise", "2024-02-02", ("drill",)),
+}  # fmt: skip
+
+
+class Homes:
+    """Copies of a home as it is before a step, and processes that take it.
+
+    Args:
+        forks: Who begins processes.
+        folder: Where the home is.
+        notes: Where processes tell; not on a disk that gets full.
+        scenario: The home and the step.
+    """
+
+    def __init__(self, forks: Forks, folder: Path, notes: Path, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self._forks = forks
+        self._root, self._template = folder / "root", folder / "template"
+        self._told, self._errors = notes / "told.json", notes / "errors"
+        self._do("begin", str(self._root), scenario.changes, scenario.beginning)
+        self._do("copy", str(self._root), str(self._template))
+        self.before = self.look()
+        self.after = self.take()
+        self.boundaries: list[str] = self.after.pop("boundaries")
+
+    def anew(self) -> None:
+        """Bring the home back to what it was before the step."""
+        self._do("copy", str(self._template), str(self._root))
+
+    def fail(self, fault: str, at: int) -> int:
+        """Take the step with a fault at a boundary; how the process ended."""
+        s = self.scenario
+        given = (str(self._root), s.changes, s.now, s.step, fault, at, str(self._told))
+        return self._run("step", *given)
+
+    def take(self) -> Said:
+        """Take the step without a fault; what the home says then."""
+        assert self.fail("none", 0) == 0, self._complaint()
+        return dict(json.loads(self._told.read_text("utf-8")))
+
+    def look(self) -> Said:
+        """What the home says, with room on its disk."""
+        s = self.scenario
+        self._do("look", str(self._root), s.changes, s.now, str(self._told))
+        return dict(json.loads(self._told.read_text("utf-8")))
+
+    def _do(self, function: str, *args: Any) -> None:
+        assert self._run(function, *args) == 0, self._complaint()
+
+    def _complaint(self) -> str:
+        return self._errors.read_text("utf-8")[-4000:]
+
+    def _run(self, function: str, *args: Any) -> int:
+        return self._forks.wait(self._forks.begin(f"{MODULE}:{function}", self._errors, *args))
+
+
+def check_failed(homes: Homes, said: Said) -> str:
+    """Old or new in each place, nothing twice, nothing broken; how far it came."""
+    old, new = homes.before, homes.after
+    assert said["problems"] == []
+    assert said["ids"] == len(said["decisions"])
+    assert said["decisions"] == new["decisions"][: len(said["decisions"])]
+    assert said["decisions"][: len(old["decisions"])] == old["decisions"]
+    served = {
+        "ledger": said["champion"],
+        "service": said["serves"],
+        "MLflow": said["aliases"].get("champion"),
+    }
+    for place, version in served.items():
+        assert version in (old["champion"], new["champion"], drilled(homes, place)), place
+    behind = [place for place, version in served.items() if version != said["champion"]]
+    told = len(said["decisions"]) - len(old["decisions"])
+    return f"{told} recorded, behind: {', '.join(behind) or 'nobody'}"
+
+
+def drilled(homes: Homes, place: str) -> int | None:
+    """Who answers in the middle of a drill."""
+    practises = homes.scenario.step == "practise" and place == "service"
+    return homes.before["predecessor"] if practises else homes.before["champion"]
+
+
+def check_healed(homes: Homes, said: Said) -> None:
+    """All say what they say when nothing goes wrong; a drill may have been recorded before."""
+    said.pop("boundaries", None)
+    assert set(said["aliases"].values()) >= {said["champion"]}
+    assert said["champion"] == said["serves"] == said["aliases"]["champion"]
+    once = {**said, "decisions": without_drills(said), "ids": 0}
+    assert once == {**homes.after, "decisions": without_drills(homes.after), "ids": 0}
+
+
+def without_drills(said: Said) -> list[list[str | None]]:
+    return [decision for decision in said["decisions"] if decision[0] != "drill"]
+
+
+def spread(of: Sequence[str], most: int) -> list[int]:
+    """Numbers of boundaries, at most so many, the last among them."""
+    count = min(most, len(of))
+    return sorted({len(of) - i * len(of) // count for i in range(count)})
+
+
+def cases(*short: str) -> list[Any]:
+    """Scenarios with the most boundaries to fail at: some in a short form, all in a long one."""
+    return [
+        *(pytest.param((name, 3), id=f"{name}-short") for name in short),
+        *(pytest.param((name, 10_000), id=f"{name}-long", marks=LONG) for name in SCENARIOS),
+    ]
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    with Forks(MODULE) as forks:
+        yield forks
+
+
+def test_the_steps_do_what_they_are_here_for(forks, tmp_path):
+    homes = homes_of(forks, tmp_path, "staged")
+    made = homes.after["decisions"][len(homes.before["decisions"]) :]
+    assert tuple(kind for kind, *_ in made) == homes.scenario.does
+
+
+def homes_of(forks: Forks, folder: Path, name: str) -> Homes:
+    homes = Homes(forks, folder, folder, SCENARIOS[name])
+    made = homes.after["decisions"][len(homes.before["decisions"]) :]
+    assert tuple(kind for kind, *_ in made) == homes.scenario.does
+    return homes
+
+
+@pytest.mark.parametrize("case", cases("staged", "watch"))
+def test_a_kill_at_any_boundary_leaves_old_or_new_and_the_next_run_heals(
+    forks, tmp_path, case, figures
+):
+    name, most = case
+    homes, reached = homes_of(forks, tmp_path, name), []
+    for at in spread(homes.boundaries, most):
+        homes.anew()
+        assert homes.fail("kill", at) == KILLED
+        reached.append(check_failed(homes, homes.look()))
+        check_healed(homes, homes.take())
+    figures(f"{name}: killed", **{state: reached.count(state) for state in sorted({*reached})})
+
+
+@pytest.mark.skipif(not may_mount(), reason="needs the right to mount a tmpfs in a name space")
+@pytest.mark.parametrize("case", cases("staged"))
+def test_a_disk_that_is_full_at_any_boundary_leaves_old_or_new_and_heals(tmp_path, case, figures):
+    name, most = case
+    with ExitStack() as stack:
+        disk = stack.enter_context(small_disk(tmp_path / "disk", DISK_MB))
+        forks = stack.enter_context(Forks(MODULE, inside=disk.inside))
+        homes, reached = Homes(forks, disk.place, tmp_path, SCENARIOS[name]), []
+        for at in spread(homes.boundaries, most):
+            homes.anew()
+            homes.fail("full", at)
+            reached.append(check_failed(homes, homes.look()))
+            check_healed(homes, homes.take())
+    figures(f"{name}: disk full", **{state: reached.count(state) for state in sorted({*reached})})
