@@ -64,12 +64,12 @@ class Outcome:
 
 
 def retrain_often(
-    config: Config, world: World, labels: int, retrains: int, seed: int, runs: int = 100
+    config: Config, world: World, labels: int, retrains: int, seed: int, runs: int = 60
 ) -> dict[str, Outcome]:
     """Rule to outcome, each rule with the same number of labels after each retrain."""
     found = {
-        name: _at_once(world, labels, retrains, np.random.default_rng(seed), 10 * runs, name)
-        for name in ("0.98 ×", "point estimate", "paired test")
+        name: _at_once(world, labels, retrains, np.random.default_rng(seed), 20 * runs, name)
+        for name in ("at least 98 %", "point estimate", "paired test")
     }
     places = config.rollout.shadow.candidates
     one = _Trials(config, world, labels, np.random.default_rng(seed), runs, 1)
@@ -95,7 +95,7 @@ def _at_once(
         mean = (counts[:, 0] - counts[:, 1]) / labels
         error = np.sqrt((counts[:, 0] + counts[:, 1]) / labels - mean**2) / np.sqrt(labels)
         takes = {
-            "0.98 ×": ACCURACY + champion + mean >= 0.98 * (ACCURACY + champion),
+            "at least 98 %": ACCURACY + champion + mean >= 0.98 * (ACCURACY + champion),
             "point estimate": mean > 0,
             "paired test": mean > 1.645 * error,
         }[rule]
@@ -168,7 +168,7 @@ class _Trials:
         number = np.arange(self.seen.shape[2])
         fresh = (number >= self.known[..., None]) & (number < self.known[..., None] + self.labels)
         hits &= fresh & (number + 1 >= LEAST)
-        found = hits.any(axis=2)
+        found: Bools = np.asarray(hits.any(axis=2))
         found[:, -1] = False
         safe = self._capital(self.seen[found], -self.config.decide.margin * (1 - ACCURACY))
         hits[found] &= proven(np.inf, safe, self.config.decide.alpha)

@@ -102,7 +102,7 @@ def equal_candidates(
         t = np.divide(mean, error, out=np.zeros_like(mean), where=error > 0)
         found = {
             "point estimate": (mean > 0) & seen,
-            "0.98 ×": (1 - SCALE + mean >= 0.98 * (1 - SCALE)) & seen,
+            "at least 98 %": (1 - SCALE + mean >= 0.98 * (1 - SCALE)) & seen,
             "paired test, p < 0.05": (t > 1.645) & seen,
             "this rule": first_promoted(config, d)[:, None] < np.inf,
         }

@@ -42,10 +42,18 @@ signature is verified against `approvers.yaml`; nothing is recorded that does no
 
 @dataclass(frozen=True)
 class Waiting:
-    """A candidate that waits for people."""
+    """A candidate that waits for people.
+
+    Attributes:
+        request: What asked for them.
+        standing: Who has approved so far.
+        stands: Whether champion, evaluation and configuration are still those of the request; if
+            not, it is judged and asked for anew, and nobody can approve it until then.
+    """
 
     request: Decision
     standing: Standing
+    stands: bool
 
     @property
     def version(self) -> str:
@@ -78,7 +86,11 @@ def waiting(space: LoopSpace, now: dt.datetime) -> list[Waiting]:
     requests = [d for d in found if d.kind == "request" and _is_open(found, d)]
     newest = {str(d.version): d for d in requests}
     return [
-        Waiting(request, standing(space.config, request, found, registry, now))
+        Waiting(
+            request,
+            standing(space.config, request, found, registry, now),
+            _still_stands(space, request),
+        )
         for request in newest.values()
     ]
 
@@ -232,7 +244,7 @@ def _subject(
             f"version {version} of {space.name} waits for no approval; "
             f"see `feedback-assets approvals {space.name}`"
         )
-    if Bound.of(request.details.get("statement")) != now_stands:
+    if not _still_stands(space, request):
         raise ApprovalError(
             f"what was asked for version {version} of {space.name} stands no more: the champion, "
             "the evaluation or the configuration is another; materialize promoted_model to ask anew"
@@ -256,6 +268,15 @@ def _must_have_failed(space: LoopSpace, statement: Statement, found: Sequence[De
             f"version {statement.version} of {space.name} did not fail {statement.gate}; "
             f"failed gates: {listed}"
         )
+
+
+def _still_stands(space: LoopSpace, request: Decision) -> bool:
+    """Whether a request is about the digests of now."""
+    try:
+        now_stands = bound_of(space, int(request.version or 0))
+    except ApprovalError:
+        return False
+    return Bound.of(request.details.get("statement")) == now_stands
 
 
 def _is_open(found: Sequence[Decision], request: Decision) -> bool:

@@ -56,6 +56,12 @@ def is_published(space: LoopSpace) -> bool:
     return said is not None and (said.champion, said.previous, said.challenger) == _wanted(space)
 
 
+def generation(space: LoopSpace) -> int:
+    """How often the service was told who answers; 0 before the first time, or where it is damaged."""
+    said = _said(space)
+    return said.generation if said else 0
+
+
 def _publish(space: LoopSpace) -> int:
     wanted, said = _wanted(space), _said(space)
     if said and (said.champion, said.previous, said.challenger) == wanted:

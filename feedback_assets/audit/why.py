@@ -81,6 +81,31 @@ def why(space: LoopSpace, version: str | None = None) -> Json:
     }
 
 
+def unanswered(told: Json) -> list[str]:
+    """The questions about a version that serves which its records do not answer."""
+    trained, found = told["trained"], told["comparison"] or {}
+    answers = {
+        "why it was promoted": (told["promotion"] or {}).get("reason"),
+        "what triggered its training": told["trigger"]["time"],
+        "what it was trained on": trained["fingerprint"],
+        "which code trained it": trained["code"]["version"],
+        "its configuration": trained["config_digest"],
+        "its digest": trained["onnx_digest"],
+        "what it was compared on": found.get("evaluation_digest"),
+        "its gates": told["gates"],
+        "who let it in": told["let_in_by"]["people"] or told["let_in_by"]["alone"],
+    }
+    return [question for question, answer in answers.items() if not answer]
+
+
+def versions_told(space: LoopSpace) -> list[str]:
+    """The versions that a newest decision changed: who serves, who served before, who was judged last."""
+    known = decisions(space)
+    judged = [d.version for d in known if d.version and d.kind in ("promote", "refuse", "stage")]
+    served = [reign.version for reign in reigns(known)]
+    return list(dict.fromkeys([*served[-2:], *judged[-1:]]))
+
+
 def followed(known: Sequence[Decision], own: Sequence[Reign]) -> Json | None:
     """Which services followed what brought the version last; else what brought it before."""
     heard = (acknowledged(known, reign.begun) for reign in reversed(own))

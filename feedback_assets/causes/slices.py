@@ -119,7 +119,8 @@ def weak_slices(
         inside = lattice.members(best)
         chance = float((1 + np.sum(largest >= scores[best])) / (permutations + 1))
         told = _described(lattice.conditions(best), kept, inside, float(level), chance)
-        if told.low > 0:
+        # evening out a slice that overlaps one found before can make that one weak again
+        if told.low > 0 and told.subject not in {earlier.subject for earlier in found}:
             found.append(told)
         loss[inside] += loss[~inside].mean() - loss[inside].mean()
         if not np.ptp(loss) > 0:

@@ -116,7 +116,8 @@ def approvals(loop: Loop) -> None:
         )
     console.print(table)
     for one in found:
-        for problem in one.standing.problems:
+        stale = "asked for what stands no more; the next run of promoted_model judges it anew"
+        for problem in [*([] if one.stands else [stale]), *one.standing.problems]:
             console.print(f"version {one.version}: {problem}", markup=False, highlight=False)
     may = sorted({a.name for a in Registry.load(space.settings).approvers if a.may(loop, now)})
     console.print(

@@ -70,7 +70,8 @@ def rollback(
         record_following(space, decision, found, began, dt.datetime.now(dt.UTC))
     for ack in found.followed:
         seconds = max((ack.at - began).total_seconds(), 0.0)
-        console.print(f"  {ack.service} follows after {seconds:.2f} s", highlight=False)
+        after = f" after {seconds:.2f} s" if decision.time == began else ""
+        console.print(f"  {ack.service} follows{after}", highlight=False, markup=False)
     for ack in found.late:
         why = f": {ack.problem}" if ack.problem else ""
         console.print(

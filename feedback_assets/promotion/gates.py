@@ -74,6 +74,30 @@ def check_gates(
     return tuple(_with_override(check, overrides, now) for check in checks)
 
 
+def still_overridden(
+    checks: Sequence[GateCheck], overrides: Sequence[Override], now: dt.datetime
+) -> tuple[GateCheck, ...]:
+    """Recorded answers as they count now: an override that stands no more lets nobody through.
+
+    Args:
+        checks: As they were recorded.
+        overrides: As `standing_overrides` gives them now.
+        now: When it is asked, aware.
+    """
+    standing = {override.gate for override in overrides if override.expires_at > now}
+    return tuple(
+        replace(
+            check,
+            passed=False,
+            overridden_by="",
+            reason=f"{check.reason}; that override has expired or counts no more",
+        )
+        if check.overridden_by and check.name not in standing
+        else check
+        for check in checks
+    )
+
+
 def all_passed(checks: Sequence[GateCheck]) -> bool:
     """Whether the candidate gets through; not without any gate."""
     return bool(checks) and all(check.passed for check in checks)

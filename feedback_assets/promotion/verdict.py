@@ -68,9 +68,6 @@ def verdict(config: Config, paired: Paired, rows_per_day: float | None) -> Verdi
         config: The loop's.
         paired: The evidence, champion against candidate.
         rows_per_day: Predictions a day as the log tells; `decide.rows_per_day` goes before it.
-
-    Raises:
-        GateError: `gate.min_improvement` is of a metric that no row can prove.
     """
     decide, asked = config.decide, needed_gain(config, paired.scale)
     rows = rows_enjoyed(decide, rows_per_day)

@@ -45,7 +45,6 @@ def promotion(space: LoopSpace) -> dg.SensorDefinition:
 def _asked(
     space: LoopSpace, instance: dg.DagsterInstance, version: str, digest: str
 ) -> dg.RunRequest | None:
-    digest = model_version(space, int(version)).digest
     key = attempt(instance, f"{space.name}:promotion:{version}:{digest}")
     if key is None:
         return None

@@ -14,9 +14,12 @@ from dagster._core.storage.tags import (
 
 from feedback_assets.assets.space import CAUSE_TAG, EVIDENCE_TAG, LOOP_TAG, LoopSpace
 
-ATTEMPTS = 8
-RETRY_AFTER = dt.timedelta(minutes=1)
-"""Before the second attempt; doubles each time."""
+ASKED_TAG = "feedback_assets/asked"
+"""What a run was asked for: its run key without the number of the attempt."""
+AGAIN = ":again-"
+RETRY_AFTER, RETRY_AT_LEAST = dt.timedelta(minutes=1), dt.timedelta(hours=1)
+"""Before the second attempt; doubles each time until it is every hour."""
+MOST_DOUBLINGS = 10
 ENDED_BADLY = (dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
 DATAFLOW_RETRIES = {"dagster/max_retries": "2"}
 
@@ -62,6 +65,7 @@ def caused_run(
         asset_selection=[space.key(asset) for asset in assets],
         tags={
             LOOP_TAG: space.name,
+            ASKED_TAG: run_key.split(AGAIN)[0],
             CAUSE_TAG: cause,
             EVIDENCE_TAG: json.dumps(dict(evidence), sort_keys=True, default=str),
             **(tags or {}),
@@ -75,14 +79,15 @@ def attempt(instance: dg.DagsterInstance, key: str) -> str | None:
     Dagster remembers a run key for ever, of failed and killed runs too; so each attempt has its own.
 
     Returns:
-        The key; None while a failed attempt is too recent, or there were too many.
+        The key; None while the last failed attempt is too recent.
     """
-    for number in range(ATTEMPTS):
-        mine = key if number == 0 else f"{key}:again-{number}"
-        records = instance.get_run_records(dg.RunsFilter(tags={RUN_KEY_TAG: mine}), limit=1)
-        if not records or records[0].dagster_run.status not in ENDED_BADLY:
-            return mine
-        age = dt.datetime.now(dt.UTC) - records[0].create_timestamp.replace(tzinfo=dt.UTC)
-        if age < RETRY_AFTER * 2**number:
-            return None
-    return None
+    same = dg.RunsFilter(tags={ASKED_TAG: key})
+    newest = next(iter(instance.get_run_records(same, limit=1)), None)
+    if newest is None:
+        return key
+    if newest.dagster_run.status not in ENDED_BADLY:
+        return newest.dagster_run.tags[RUN_KEY_TAG]
+    failed = instance.get_runs_count(same)
+    pause = min(RETRY_AFTER * 2 ** min(failed - 1, MOST_DOUBLINGS), RETRY_AT_LEAST)
+    age = dt.datetime.now(dt.UTC) - newest.create_timestamp.replace(tzinfo=dt.UTC)
+    return f"{key}{AGAIN}{failed}" if age >= pause else None

@@ -11,7 +11,7 @@ import dagster as dg
 from feedback_assets.assets.ledger import decisions, ledger_of
 from feedback_assets.assets.models import champion
 from feedback_assets.assets.projections import behind
-from feedback_assets.assets.published import is_published
+from feedback_assets.assets.published import generation, is_published
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.assets.trial import Trial, open_trials
 from feedback_assets.clock import Clock
@@ -43,14 +43,14 @@ def rollout(space: LoopSpace) -> dg.SensorDefinition:
     ) -> dg.SensorResult:
         now = clock.now()
         lagging = unlike_ledger(space)
-        if lagging:
-            seen = {"why": lagging, "head": head(space)}
-            return asked(space, context.instance, "heal", seen)
         waiting, watched = to_see(space), open_trials(space, now)
-        if not waiting and not watched:
+        if not lagging and not waiting and not watched:
             return dg.SensorResult(skip_reason="no candidate is on trial and no promotion on watch")
         seen = evidence(space, waiting, watched, now)
-        return asked(space, context.instance, "rollout" if waiting else "watch", seen)
+        if lagging:
+            seen |= {"behind": lagging, "manifest": generation(space)}
+        cause = "heal" if lagging else "rollout" if waiting else "watch"
+        return asked(space, context.instance, cause, seen)
 
     return _rollout
 

@@ -6,12 +6,9 @@ can be done again after a crash and changes nothing the second time.
 """
 
 import fcntl
-import json
 import logging
-import math
 import os
 import shutil
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -20,20 +17,15 @@ from types import SimpleNamespace
 from typing import Any, Protocol
 
 from feedback_assets.config.schema import Config
-from feedback_assets.errors import TrainingError
 from feedback_assets.settings import Settings
-from feedback_assets.training.features import FeatureSpec
 from feedback_assets.training.fit import Trained
+from feedback_assets.training.mlflow_run import IDENTITY_TAG, VERSION_TAGS, log_model, log_run
 
 CHAMPION = "champion"
 CANDIDATE = "candidate"
 ALIASES = (CHAMPION, "canary", "shadow", "previous", CANDIDATE)
 """The registry's aliases."""
 LEDGER_TAG = "ledger_head"
-IDENTITY_TAG = "training_digest"
-VERSION_TAGS = (
-    "onnx_digest", IDENTITY_TAG, "cause", "config_digest", "code_version", "git_commit", "as_of",
-)  # fmt: skip
 
 _ENVIRONMENT = {
     "DO_NOT_TRACK": "true",
@@ -43,7 +35,6 @@ _ENVIRONMENT = {
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
 }
 _QUIET = ("alembic", "mlflow")
-_DATASET_DIGEST_CHARS = 36
 
 
 class RunContext(Protocol):
@@ -91,8 +82,8 @@ def register_candidate(
             client.set_registered_model_alias(config.name, CANDIDATE, str(known.version))
             return _registered(config, known)
         with _tracking(settings, config, context, client) as mlf:
-            _log_run(mlf, trained, manifest, plots, files)
-            model = _log_model(mlf, trained)
+            log_run(mlf, trained, manifest, plots, files)
+            model = log_model(mlf, trained)
             made = _register(client, config, mlf.active_run().info.run_id, model, manifest)
         client.set_registered_model_alias(config.name, CANDIDATE, str(made.version))
         return _registered(config, made)
@@ -165,13 +156,6 @@ def ledger_heads(settings: Settings, loop: str) -> list[str]:
             return []
         tags += [version.tags for version in client.search_model_versions(f"name='{loop}'")]
     return sorted({found[LEDGER_TAG] for found in tags if LEDGER_TAG in found})
-
-
-def sync_aliases(settings: Settings, loop: str, champion: int | None, candidate: int) -> None:
-    """Set both aliases to what the ledger says."""
-    with registry_client(settings) as client:
-        client.set_registered_model_alias(loop, CANDIDATE, str(candidate))
-        _set_champion(client, loop, champion)
 
 
 def aliases(settings: Settings, loop: str) -> dict[str, int]:
@@ -289,69 +273,6 @@ def _experiment(settings: Settings, loop: str, client: Any) -> str:
                 raise
             found = client.get_experiment_by_name(loop)
     return str(found.experiment_id)
-
-
-def _log_run(
-    mlf: Any,
-    trained: Trained,
-    manifest: Mapping[str, Any],
-    plots: Mapping[str, bytes],
-    files: Mapping[str, str],
-) -> None:
-    from mlflow.data.code_dataset_source import CodeDatasetSource
-    from mlflow.data.meta_dataset import MetaDataset
-
-    mlf.log_params({"estimator": trained.estimator, "rows": trained.rows, **trained.params})
-    mlf.log_metrics(_finite({**manifest["metrics"], "seconds": trained.seconds}))
-    mlf.set_tags({name: str(manifest.get(name) or "") for name in VERSION_TAGS})
-    pool = manifest["pool"]
-    digest = str(pool.get("fingerprint", ""))[:_DATASET_DIGEST_CHARS]
-    source = CodeDatasetSource(
-        {"table": str(pool.get("table")), "version": str(pool.get("version"))}
-    )
-    mlf.log_input(
-        MetaDataset(source, name=str(pool.get("table")), digest=digest), context="training"
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        (root / "plots").mkdir()
-        for name, png in plots.items():
-            (root / "plots" / f"{name}.png").write_bytes(png)
-        for name, text in {**files, "manifest.json": json.dumps(manifest, indent=1)}.items():
-            (root / name).write_text(text, encoding="utf-8")
-        mlf.log_artifacts(folder)
-
-
-def _finite(numbers: Mapping[str, float | None]) -> dict[str, float]:
-    return {k: float(v) for k, v in numbers.items() if v is not None and math.isfinite(v)}
-
-
-def _log_model(mlf: Any, trained: Trained) -> Any:
-    """The ONNX file as an MLflow model; what MLflow stored is the very file that was proven."""
-    import mlflow.onnx
-    import onnx
-    from mlflow.models.signature import ModelSignature
-
-    info = mlflow.onnx.log_model(
-        onnx.load_model_from_string(trained.onnx_bytes),
-        name="model",
-        signature=ModelSignature(inputs=_schema(trained.spec)),
-        pip_requirements=["onnxruntime"],
-        onnx_execution_providers=["CPUExecutionProvider"],
-        save_as_external_data=False,
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        stored = Path(mlf.artifacts.download_artifacts(info.model_uri, dst_path=folder))
-        if (stored / "model.onnx").read_bytes() != trained.onnx_bytes:
-            raise TrainingError("MLflow stored other bytes than the model that was proven")
-    return info
-
-
-def _schema(spec: FeatureSpec) -> Any:
-    from mlflow.types import ColSpec, Schema
-
-    types = {"numeric": "float", "categorical": "string", "text": "string"}
-    return Schema([ColSpec(types[kind], name) for name, kind in spec.features])
 
 
 def _register(

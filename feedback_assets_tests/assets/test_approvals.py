@@ -54,6 +54,7 @@ def test_two_people_approve(world: WaitingWorld) -> None:
     world.gated()
     world.asked()
     assert [(w.version, w.standing.missing) for w in waiting(world.space, NOW)] == [("2", 2)]
+    assert waiting(world.space, NOW)[0].stands
     made = accepted(world, say(world, "bob"))
     assert (made.kind, made.actor, made.version) == ("approve", "person:bob", "2")
     assert waiting(world.space, NOW)[0].standing.approved_by == ("bob",)
@@ -89,6 +90,7 @@ def test_what_was_asked_for_must_still_stand(world: WaitingWorld) -> None:
     said = say(world, "bob")
     path = world.space.models / "2" / "evaluation-against-none.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "rows": 401}))
+    assert not waiting(world.space, NOW)[0].stands
     assert "stands no more" in refused(world, said)
     assert "stands no more" in refused(world, say(world, "bob"))
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -53,9 +54,9 @@ def test_there_are_no_figures_where_nobody_asks(world: World) -> None:
 
 
 def test_the_arms_are_told_apart_with_their_errors_and_times(world: World) -> None:
-    canary = {"arm": "canary", "answered_by": "challenger", "model_version": "2"}
-    fell_back = {"arm": "canary", "warning": "the challenger failed"}
-    cached = {"answered_by": "cache", "warning": "from the cache"}
+    canary: dict[str, Any] = {"arm": "canary", "answered_by": "challenger", "model_version": "2"}
+    fell_back: dict[str, Any] = {"arm": "canary", "warning": "the challenger failed"}
+    cached: dict[str, Any] = {"answered_by": "cache", "warning": "from the cache"}
     log_served(
         world,
         pd.concat(
@@ -79,7 +80,7 @@ def test_the_arms_are_told_apart_with_their_errors_and_times(world: World) -> No
     assert found.error_excess == pytest.approx(0.06 - 0.02)
     assert found.challenger.p50_ms == 6
     assert found.challenger.p99_ms == 90
-    assert found.latency_ratio == pytest.approx(found.challenger.p95_ms / 2)  # type: ignore[operator]
+    assert found.latency_ratio == pytest.approx(found.challenger.p95_ms / 2)
     assert found.challenger.warnings == {"the challenger failed": 3}
     assert found.champion.warnings == {"from the cache": 2}
 
@@ -175,7 +176,7 @@ def test_after_a_promotion_the_watch_is_told_beside_a_new_trial(world: World) ->
 
 
 def test_the_rules_of_a_canary_are_told_with_what_was_seen(world: World) -> None:
-    canary = {"arm": "canary", "answered_by": "challenger", "model_version": "2"}
+    canary: dict[str, Any] = {"arm": "canary", "answered_by": "challenger", "model_version": "2"}
     log_served(
         world,
         pd.concat(

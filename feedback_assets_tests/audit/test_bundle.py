@@ -51,7 +51,7 @@ def test_it_holds_everything_of_the_period(signed, tmp_path):
     assert {p.stem.rpartition("-")[2] for p in (folder / "cards").glob("*.md")} == kept
     assert {p.stem.rpartition("-")[2] for p in (folder / "why").glob("*.json")} == {"1", "3", "5"}
     told = list(csv.DictReader(io.StringIO((folder / "records/decisions.csv").read_text("utf-8"))))
-    assert made.records == len(told) == 11
+    assert made.records == len(told) == 10
     assert {row["version"] for row in told} == {"3", "4", "5"}
     assert (folder / "versions/3/evaluation-against-1.json").is_file()
     assert json.loads((folder / "bias/bias.json").read_text("utf-8"))["reason"]
@@ -126,7 +126,10 @@ def test_an_unsigned_or_changed_ledger_is_told(tmp_path):
     assert any("have no proof" in problem for problem in made.problems)
     sign_head(space.settings, space.name, at(20))
     with sqlite3.connect(space.settings.ledger / "tiny.db") as con:
-        con.executescript("DROP TRIGGER records_never_change")
+        for (name,) in con.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'trigger'"
+        ).fetchall():
+            con.execute(f"DROP TRIGGER {name}")
         con.execute("UPDATE records SET actor = 'person:eve' WHERE seq = 3")
     made = write_bundle(space, at(0), at(30), tmp_path / "c.zip", silent)
     assert any("does not verify" in problem for problem in made.problems)

@@ -166,3 +166,29 @@ def test_a_model_does_not_differ_from_itself(world):
         f"on {len(rows):,} held-out rows their answers differ by up to 0"
     ]
     assert len(onnx_differences(first, second, rows)) > 1
+
+
+def older(world: World, outcome: str) -> None:
+    """Put the record of an older release in place of the ledger: no gate, no details."""
+    newest = decisions(world.space, "promote")[-1]
+    for path in world.settings.ledger.glob("tiny.*"):
+        path.unlink()
+    record(world.space, replace(newest, kind=outcome, details={}))
+
+
+@pytest.mark.parametrize(("outcome", "same"), [("promote", True), ("refuse", False)])
+def test_a_record_of_an_older_release_is_judged_by_the_rule_of_then(copied, outcome, same):
+    older(copied, outcome)
+    told = reproduce(copied.space, "2", silent)
+    assert told["same_model"]
+    assert told["same_gate"] is same
+    assert told["gate"]["outcome"] == {"then": outcome, "now": "promote"}
+
+
+def test_a_version_that_was_never_judged_has_no_verdict(copied):
+    for path in copied.settings.ledger.glob("tiny.*"):
+        path.unlink()
+    told = reproduce(copied.space, "1", silent)
+    assert told["same_model"]
+    assert told["same_gate"] is None
+    assert reproduce_document(told).state == "reproduced"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feedback_assets.causes import Rows, weak_slices
+from feedback_assets.causes import Rows, slices, weak_slices
 from feedback_assets.causes.cells import CATEGORIES, cut
 from feedback_assets.causes.slices import _all_sums, _lattice
 
@@ -130,3 +130,12 @@ def test_cells_are_told_in_words() -> None:
     assert len(cells["many"].labels) == CATEGORIES + 1
     sizes = np.bincount(cells["number"].codes)
     assert sizes.max() - sizes[:-1].min() <= 1
+
+
+def test_a_slice_that_gets_weak_again_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def loss(f, r):
+        return r.exponential(size=3000) + 0.8 * (f["c1"] == "b") + 1.2 * np.isnan(f["x0"])
+
+    first = weak_slices(rows(loss=loss))[0]
+    monkeypatch.setattr(slices, "_described", lambda *_: first)
+    assert weak_slices(rows(loss=loss)) == [first]

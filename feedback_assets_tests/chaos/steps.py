@@ -13,6 +13,7 @@ from typing import Any
 import dagster as dg
 from dagster._core.storage.tags import RUN_KEY_TAG
 
+from feedback_assets.assets import promoted_model
 from feedback_assets.assets.drill import drill
 from feedback_assets.assets.ledger import decisions
 from feedback_assets.assets.models import champion, predecessor
@@ -146,6 +147,14 @@ STEPS: dict[str, Callable[[World], None]] = {
 }
 
 
+MUTANTS: dict[str, tuple[tuple[Any, str], ...]] = {
+    "the manifest is left as it was": ((promoted_model, "publish_models"),),
+    "the table is left as it was": ((promoted_model, "project"),),
+    "the registry is left as it was": ((promoted_model, "bring_in_line"),),
+}
+"""What each forgets to do again."""
+
+
 def copy(source: str, target: str) -> None:
     """Replace one folder by a copy of another."""
     shutil.rmtree(target, ignore_errors=True)
@@ -159,15 +168,26 @@ def begin(root: str, changes: dict[str, Any], beginning: str) -> None:
 
 
 def step(
-    root: str, changes: dict[str, Any], now: str, name: str, fault: str, at: int, told: str
+    root: str,
+    changes: dict[str, Any],
+    now: str,
+    name: str,
+    fault: str,
+    at: int,
+    mutant: str,
+    told: str,
 ) -> None:
-    """Take a step; at one of its boundaries a fault comes.
+    """Take a step, in the code as it is or in a mutant of it; at one of its boundaries a fault comes.
 
     Writes the names of the boundaries, and what the home says then.
     """
     world = world_of(Path(root), changes, now)
     assert world.job
     home = world.settings.root
+    for module, forgets in MUTANTS.get(mutant, ()):
+        setattr(module, forgets, lambda *_, **__: None)
+    if fault == "no MLflow":
+        lose(world.settings.mlflow)
     boundaries = Boundaries(home, at, die if fault == "kill" else lambda: fill(home))
     boundaries.arm()
     STEPS[name](world)
@@ -179,6 +199,7 @@ def look(root: str, changes: dict[str, Any], now: str, told: str) -> None:
     """Write down what the home says."""
     (Path(root) / "home" / FILLER).unlink(missing_ok=True)
     world = world_of(Path(root), changes, now)
+    find(world.settings.mlflow)
     Path(told).write_text(json.dumps(said(world)), "utf-8")
 
 
@@ -201,6 +222,19 @@ def said(world: World) -> dict[str, Any]:
         "serves": serves(world),
         "aliases": aliases(world.settings, space.name),
     }
+
+
+def lose(folder: Path) -> None:
+    """Put a file in the place of a folder: nothing can be read or made there."""
+    folder.rename(folder.with_suffix(".away"))
+    folder.touch()
+
+
+def find(folder: Path) -> None:
+    """Undo `lose`, if that was done."""
+    if folder.is_file():
+        folder.unlink()
+        folder.with_suffix(".away").rename(folder)
 
 
 def manifest_of(world: World) -> dict[str, int | None] | str:

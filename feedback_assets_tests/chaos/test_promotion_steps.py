@@ -1,6 +1,7 @@
 """A fault at each boundary of promotion and rollback: one champion, and all agree after a rerun."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ STAGED: dict[str, Any] = {
     },
     "decide": {"unit": "row"},
 }
+_NUMBERS = re.compile(r"[0-9a-f]{16,}|\d+|(?<=uploading\.).*")
 Said = dict[str, Any]
 
 
@@ -91,15 +93,15 @@ class Homes:
         """Bring the home back to what it was before the step."""
         self._do("copy", str(self._template), str(self._root))
 
-    def fail(self, fault: str, at: int) -> int:
+    def fail(self, fault: str, at: int = 0, mutant: str = "") -> int:
         """Take the step with a fault at a boundary; how the process ended."""
         s = self.scenario
-        given = (str(self._root), s.changes, s.now, s.step, fault, at, str(self._told))
+        given = (str(self._root), s.changes, s.now, s.step, fault, at, mutant, str(self._told))
         return self._run("step", *given)
 
-    def take(self) -> Said:
+    def take(self, mutant: str = "") -> Said:
         """Take the step without a fault; what the home says then."""
-        assert self.fail("none", 0) == 0, self._complaint()
+        assert self.fail("none", 0, mutant) == 0, self._complaint()
         return dict(json.loads(self._told.read_text("utf-8")))
 
     def look(self) -> Said:
@@ -157,9 +159,15 @@ def without_drills(said: Said) -> list[list[str | None]]:
 
 
 def spread(of: Sequence[str], most: int) -> list[int]:
-    """Numbers of boundaries, at most so many, the last among them."""
-    count = min(most, len(of))
-    return sorted({len(of) - i * len(of) // count for i in range(count)})
+    """Numbers of boundaries, at most so many: of neighbours of one kind the first and the last."""
+    kinds = [_NUMBERS.sub("#", name) for name in of]
+    apart = [
+        i + 1
+        for i, kind in enumerate(kinds)
+        if i == 0 or i == len(of) - 1 or not kinds[i - 1] == kind == kinds[i + 1]
+    ]
+    count = min(most, len(apart))
+    return sorted({apart[len(apart) - 1 - i * len(apart) // count] for i in range(count)})
 
 
 def cases(*short: str) -> list[Any]:
@@ -174,12 +182,6 @@ def cases(*short: str) -> list[Any]:
 def forks() -> Iterator[Forks]:
     with Forks(MODULE) as forks:
         yield forks
-
-
-def test_the_steps_do_what_they_are_here_for(forks, tmp_path):
-    homes = homes_of(forks, tmp_path, "staged")
-    made = homes.after["decisions"][len(homes.before["decisions"]) :]
-    assert tuple(kind for kind, *_ in made) == homes.scenario.does
 
 
 def homes_of(forks: Forks, folder: Path, name: str) -> Homes:
@@ -217,3 +219,37 @@ def test_a_disk_that_is_full_at_any_boundary_leaves_old_or_new_and_heals(tmp_pat
             reached.append(check_failed(homes, homes.look()))
             check_healed(homes, homes.take())
     figures(f"{name}: disk full", **{state: reached.count(state) for state in sorted({*reached})})
+
+
+@pytest.mark.parametrize(
+    "name", ["watch", *(pytest.param(n, marks=LONG) for n in ("staged", "by hand"))]
+)
+def test_the_service_follows_without_mlflow_which_is_told_later(forks, tmp_path, name):
+    homes = homes_of(forks, tmp_path, name)
+    homes.anew()
+    homes.fail("no MLflow")
+    said = homes.look()
+    check_failed(homes, said)
+    assert said["serves"] == said["champion"] == homes.after["champion"]
+    assert said["aliases"]["champion"] == homes.before["champion"]
+    check_healed(homes, homes.take())
+
+
+@pytest.mark.chaos
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("mutant", "boundary"),
+    [
+        ("the manifest is left as it was", "rename serving/"),
+        ("the table is left as it was", "rename tables/tiny/decisions/_staging"),
+        ("the registry is left as it was", "commit mlflow/"),
+    ],
+)
+def test_a_step_that_forgets_to_heal_is_seen(forks, tmp_path, mutant, boundary):
+    homes = homes_of(forks, tmp_path, "staged")
+    last = max(i for i, name in enumerate(homes.boundaries, start=1) if boundary in name)
+    homes.anew()
+    assert homes.fail("kill", last) == KILLED
+    check_failed(homes, homes.look())
+    with pytest.raises(AssertionError):
+        check_healed(homes, homes.take(mutant))

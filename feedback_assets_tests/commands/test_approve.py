@@ -118,4 +118,6 @@ def test_a_locked_key_asks_for_its_passphrase(world: WaitingWorld, run: Run) -> 
 def test_hostile_words_are_no_markup(world: WaitingWorld, run: Run) -> None:
     world.decide("request", risk="[red]", why=["[bold]x[/]"], people=2, statement={
         "model": "a", "evaluation": "b", "config": "c"})  # fmt: skip
-    assert "[bold]x[/]" in run("approvals", "tiny").output
+    told = run("approvals", "tiny").output
+    assert "[bold]x[/]" in told
+    assert "version 2: asked for what stands no more" in told

@@ -10,6 +10,7 @@ import typer
 from click.testing import Result
 from typer.testing import CliRunner
 
+from feedback_assets import cli
 from feedback_assets.assets import stages
 from feedback_assets.assets.ledger import decisions
 from feedback_assets.assets.space import LoopSpace
@@ -60,6 +61,10 @@ def ask(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Ask:
     monkeypatch.setenv("FEEDBACK_ASSETS_ACTOR", "ann")
     monkeypatch.setattr(stages, "project_stages", lambda *_: None)
     return lambda *words: CliRunner().invoke(app, list(words))
+
+
+def test_both_are_commands_of_the_command_line() -> None:
+    assert {"rollback", "drill"} <= {command.name for command in cli.app.registered_commands}
 
 
 def flat(result: Result) -> str:

@@ -73,6 +73,17 @@ def test_the_stored_tree_is_verified(tmp_path: Path) -> None:
     assert (problem.kind, problem.first, problem.last) == ("tree", 257, 512)
 
 
+def test_a_gap_is_told_alone(tmp_path: Path) -> None:
+    """What lies behind it has other places in the tree: that says nothing new."""
+    book = Book(tmp_path)
+    book.ledger.append([entry(n) for n in range(600)])
+    book.sign()
+    with book.forged() as con:
+        con.execute("DELETE FROM records WHERE seq BETWEEN 7 AND 9")
+    (problem,) = verify(book.settings, LOOP).problems
+    assert (problem.kind, problem.first, problem.last) == ("missing", 7, 9)
+
+
 def test_of_a_ruined_ledger_a_bounded_number_is_listed(tmp_path: Path) -> None:
     book = Book(tmp_path)
     book.ledger.append([entry(n) for n in range(100)])
@@ -126,7 +137,7 @@ def test_heads_that_were_taken_away_are_missed(book: Book) -> None:
     book.keep_heads(lambda size: size < 4)
     (problem,) = verify(book.settings, LOOP).problems
     assert problem.kind == "head"
-    assert "has a head of 5 records, the ledger's own heads end at 3" in problem.message
+    assert "has a head of 5 records, the ledger's own heads end at 1" in problem.message
 
 
 def test_heads_may_stand_in_any_order(book: Book) -> None:

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedback_assets.errors import ApprovalError
@@ -123,6 +123,7 @@ def test_what_does_not_fit_does_not_count_and_says_why(said: Decision, words: st
     assert words in found.problems[0]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(statement("ann").to_dict())), st.text(max_size=8))
 def test_a_signature_is_of_every_field(field: str, other: str) -> None:
     said = recorded(statement("ann"))
@@ -297,6 +298,7 @@ def test_an_override_outlives_a_refusal_not_a_promotion() -> None:
     assert overrides(back, let_through("ann", at=hours(1.6))) == ["latency"]
 
 
+@settings(deadline=None)
 @given(
     st.text(max_size=30), st.text(max_size=30), st.sampled_from(["approve", "reject", "override"])
 )
@@ -325,6 +327,24 @@ def test_a_statement_of_another_form_is_none(changes: dict[str, Any]) -> None:
     if lacking != statement("ann").to_dict():
         with pytest.raises(ApprovalError):
             Statement.from_dict(lacking)
+
+
+def test_what_is_signed_says_what_it_is_for() -> None:
+    """The bytes that people sign: a change here makes every signature of before worthless."""
+    assert statement("ann").to_dict() == {
+        "purpose": "feedback_assets decision 1",
+        "loop": "toy",
+        "version": "2",
+        "action": "approve",
+        "gate": "",
+        "model": "a" * 64,
+        "evaluation": "b" * 64,
+        "config": "c" * 64,
+        "reason": "looks right",
+        "by": "ann",
+        "at": "2024-03-01T13:00:00+00:00",
+        "expires_at": "2024-03-03T13:00:00+00:00",
+    }
 
 
 def test_digests_are_all_there_or_none_are() -> None:

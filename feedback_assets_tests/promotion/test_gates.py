@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedback_assets.config.schema import Config
@@ -19,6 +19,7 @@ from feedback_assets.promotion.gates import (
     all_passed,
     check_gates,
     refused_by,
+    still_overridden,
 )
 from feedback_assets.promotion.limits import surely_right
 from feedback_assets_tests.promotion.loops import loop_config
@@ -251,6 +252,18 @@ def test_an_override_does_nothing_when_expired_or_for_another_gate() -> None:
     assert ask(suite(), overrides=(_override("latency"),))["latency"].overridden_by == ""
 
 
+def test_an_override_that_stands_no_more_lets_nobody_through() -> None:
+    slow = spoilt("latency.candidate.p95_ms", 300.0)
+    given = _override("latency")
+    recorded = tuple(ask(slow, overrides=(given,)).values())
+    assert still_overridden(recorded, (given,), NOW) == recorded
+    for overrides, when in (((), NOW), ((_override("size"),), NOW), ((given,), given.expires_at)):
+        now = {check.name: check for check in still_overridden(recorded, overrides, when)}
+        assert failed(now) == ["latency"]
+        assert now["latency"].overridden_by == ""
+        assert "has expired or counts no more" in now["latency"].reason
+
+
 def test_nobody_overrides_the_proof() -> None:
     worse = spoilt("overall.log_loss.lower", -1.0)
     assert failed(ask(worse, overrides=(_override("better"),))) == ["better"]
@@ -267,6 +280,7 @@ def test_no_gate_at_all_lets_nobody_through() -> None:
     assert not all_passed(())
 
 
+@settings(deadline=None)
 @given(st.integers(1, 2_000), st.data())
 def test_the_bound_of_a_share_is_below_it_and_grows_with_it(rows: int, data: Any) -> None:
     right = data.draw(st.integers(0, rows))

@@ -119,15 +119,6 @@ def test_decisions_move_the_champion_and_may_be_repeated(place, trained):
     assert [a.path for a in notes] == ["decision/release_notes.md"]
 
 
-def test_aliases_follow_the_ledger(place, trained):
-    for i in range(2):
-        register(place, trained, str(i))
-    registry.sync_aliases(place, LOOP.name, champion=2, candidate=1)
-    assert registry.aliases(place, LOOP.name) == {"champion": 2, "candidate": 1}
-    registry.sync_aliases(place, LOOP.name, champion=None, candidate=2)
-    assert registry.aliases(place, LOOP.name) == {"candidate": 2}
-
-
 @pytest.mark.parametrize(
     ("error", "status"), [(TrainingError("no"), "FAILED"), (KeyboardInterrupt(), "KILLED")]
 )
@@ -137,7 +128,7 @@ def test_a_failure_ends_the_run(place, trained, monkeypatch, error, status):
     def fail(*_):
         raise error
 
-    monkeypatch.setattr(registry, "_log_model", fail)
+    monkeypatch.setattr(registry, "log_model", fail)
     with pytest.raises(type(error)):
         register(place, trained)
     found = client(place)
