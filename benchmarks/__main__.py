@@ -14,9 +14,10 @@ from feedback_assets.settings import Settings
 NAMES = (
     "definitions", "step", "throughput", "drift_presets", "drift_exact", "drift_new_day", "drift_wide",
     "drift_reverdict", "week", "serve_onnx", "serve_feedback", "serve_predict", "serve_shadow",
+    "ledger",
 )  # fmt: skip
-LONG = ("backfill_year",)
-"""Only when named: five minutes and the real daemon."""
+LONG = ("backfill_year", "gate_rules")
+"""Only when named: minutes, the real daemon, a table in docs/."""
 
 
 def main() -> int:

@@ -28,6 +28,7 @@ from feedback_assets.assets.promoted_model import promoted_model
 from feedback_assets.assets.serving_log import serving_log
 from feedback_assets.assets.space import LOOP_TAG, LoopSpace
 from feedback_assets.checks.contracts import contract_check
+from feedback_assets.checks.explained import explained_check
 from feedback_assets.checks.signals import signal_checks
 from feedback_assets.clock import Clock
 from feedback_assets.config.load import load_loop, load_loops
@@ -102,6 +103,7 @@ class FeedbackLoop:
                 contract_check(space, "prediction_log"),
                 contract_check(space, "feedback_events"),
                 *signal_checks(space),
+                explained_check(space),
             ],
             sensors=[*(make(space) for make in SENSORS), dataflow_sensor(space)],
             jobs=[approval_job(space)],

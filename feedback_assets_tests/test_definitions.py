@@ -26,7 +26,9 @@ DEPS = {
     "findings": {"drift_report", "performance_report"},
     "labeled_pool": {"feedback_table", "drift_report"},
     "candidate_model": {"labeled_pool"},
-    "promoted_model": {"candidate_model"},
+    "evaluation_report": {"candidate_model"},
+    "canary_report": {"candidate_model", "feedback_table", "serving_log"},
+    "promoted_model": {"candidate_model", "evaluation_report", "canary_report"},
     "serving_log": set(),
 }
 CHECKS = {
@@ -35,6 +37,7 @@ CHECKS = {
     "feedback_table": {"labels_arrived"},
     "drift_report": {"drift"},
     "performance_report": {"performance"},
+    "promoted_model": {"explained"},
 }
 HEAVY = (
     "mlflow", "dagster_mlflow", "evidently", "sklearn", "onnx", "onnxruntime", "skl2onnx",
@@ -70,7 +73,8 @@ def test_checks_and_which_of_them_block(defs: dg.Definitions) -> None:
 def test_every_sensor_is_running_unless_a_person_stops_it(defs: dg.Definitions) -> None:
     sensors = {sensor.name: sensor for sensor in defs.get_repository_def().sensor_defs}
     assert set(sensors) == {
-        f"tiny_{name}" for name in ("arrivals", "late_feedback", "retrain", "promotion", "dataflow")
+        f"tiny_{name}"
+        for name in ("arrivals", "late_feedback", "retrain", "promotion", "rollout", "dataflow")
     }
     for sensor in sensors.values():
         assert sensor.default_status == dg.DefaultSensorStatus.RUNNING

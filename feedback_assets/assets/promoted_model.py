@@ -19,13 +19,12 @@ from feedback_assets.assets.models import (
     predecessor,
     versions,
 )
-from feedback_assets.assets.projections import bring_in_line
+from feedback_assets.assets.projections import bring_in_line, notes_page
 from feedback_assets.assets.published import publish_models
 from feedback_assets.assets.settling import Acting, Judged, settle, watch
 from feedback_assets.assets.space import CAUSE_TAG, EVIDENCE_TAG, VERSION_TAG, LoopSpace
 from feedback_assets.assets.trial import Look
 from feedback_assets.clock import Clock
-from feedback_assets.promotion.decisions import Decision
 from feedback_assets.promotion.rollout import open_candidates, trials
 from feedback_assets.reports.plots import gate_interval, markdown_image
 from feedback_assets.tables.connection import connect
@@ -82,7 +81,7 @@ def promoted_model(space: LoopSpace) -> dg.AssetsDefinition:
             for candidate in candidates_of(space, version):
                 judged = settle(acting, candidate)
             confirm_following(space, acting.now, acting.run_id)
-            bring_in_line(space, judged.candidate, judged.final)
+            bring_in_line(space)
         serving = champion(space)
         if serving is None:
             said = judged.final or judged.move
@@ -188,11 +187,6 @@ def _decided(space: LoopSpace, judged: Judged) -> Metadata:
         told["release_notes"] = dg.MetadataValue.md(notes)
         told["notes_page"] = dg.MetadataValue.url(space.report_url(page))
     return told
-
-
-def notes_page(space: LoopSpace, final: Decision) -> Any:
-    """Where the release notes of a decision are."""
-    return space.reports / "decisions" / f"version-{final.version}.md"
 
 
 def _gates(judged: Judged) -> Metadata:

@@ -32,7 +32,7 @@ from feedback_assets.config.grain import partition_key_of
 from feedback_assets.ledger.registry import Registry
 from feedback_assets.promotion.approval import Standing, standing, standing_overrides
 from feedback_assets.promotion.decisions import Decision
-from feedback_assets.promotion.gates import GateCheck, check_gates
+from feedback_assets.promotion.gates import GateCheck, check_gates, still_overridden
 from feedback_assets.promotion.notes import release_notes
 from feedback_assets.promotion.risk import Assessed, alone, assess
 from feedback_assets.promotion.rollout import (
@@ -181,7 +181,7 @@ def _judge(
     space, config = acting.space, acting.space.config
     suite = suite_of(space, acting.con, candidate, before, acting.tell)
     gate = at.gate or _ask_gates(acting, candidate, before, suite)
-    gates = tuple(GateCheck(**said) for said in gate.details["gates"])
+    gates = _gates_now(acting, candidate, gate)
     at = candidacy(decisions(space), at.version, space.config_digest)
     at = replace(at, request=_same_request(space, candidate, at))
     seen = _look(acting, candidate, before, at)
@@ -204,6 +204,19 @@ def _judge(
         ),
     )
     return Judged(candidate, before, suite, gates, None, move, seen, risk, at)
+
+
+def _gates_now(acting: Acting, candidate: ModelVersion, gate: Decision) -> tuple[GateCheck, ...]:
+    """What the gates said, without overrides that have expired or been withdrawn since."""
+    gates = tuple(GateCheck(**said) for said in gate.details["gates"])
+    if not any(check.overridden_by for check in gates):
+        return gates
+    space = acting.space
+    overrides = standing_overrides(
+        space.config, str(candidate.version), bound_of(space, candidate.version),
+        decisions(space), Registry.load(space.settings), acting.now,
+    )  # fmt: skip
+    return still_overridden(gates, overrides, acting.now)
 
 
 def _ask_gates(

@@ -48,7 +48,8 @@ def judged_again(
         `same`, `outcome` {then, now}, `gates` [{name, then, now, ...}], `suite_digest` {then,
         now}, `verdict` {then, now}, `differences` in words.
     """
-    recorded = story.last("gate") or story.outcome
+    asked = [d for d in (story.last("gate"), story.outcome) if d and d.details.get("gates")]
+    recorded = asked[0] if asked else story.outcome
     if recorded is None:
         return None
     before = None
@@ -57,7 +58,7 @@ def judged_again(
         if before is None:
             return _cannot(f"the champion of then, version {recorded.previous_version}, is gone")
     try:
-        if recorded.details.get("gates"):
+        if asked:
             return by_gates(pinned, story, recorded, before, con, tell)
         return by_comparison(pinned, recorded, before, con, tell)
     except (FeedbackAssetsError, duckdb.Error) as error:

@@ -110,7 +110,8 @@ def weak_slices(
         return []
     largest = _largest_by_chance(lattice, kept.loss, permutations, seed)
     level = np.quantile(np.append(largest, np.inf), confidence, method="inverted_cdf")
-    loss, found = kept.loss.copy(), []
+    loss = kept.loss.copy()
+    found: list[WeakSlice] = []
     for _ in range(limit):
         scores = lattice.scores(lattice.sums(loss), loss)
         best = int(np.argmax(scores))

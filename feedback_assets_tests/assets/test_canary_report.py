@@ -80,6 +80,8 @@ def test_the_arms_are_told_apart_with_their_errors_and_times(world: World) -> No
     assert found.error_excess == pytest.approx(0.06 - 0.02)
     assert found.challenger.p50_ms == 6
     assert found.challenger.p99_ms == 90
+    assert found.champion.p95_ms == 2
+    assert found.challenger.p95_ms is not None
     assert found.latency_ratio == pytest.approx(found.challenger.p95_ms / 2)
     assert found.challenger.warnings == {"the challenger failed": 3}
     assert found.champion.warnings == {"from the cache": 2}

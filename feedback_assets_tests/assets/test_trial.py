@@ -12,8 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feedback_assets.assets import trial_scores
-from feedback_assets.assets.models import model_version
-from feedback_assets.assets.trial import Look, Trial, look, open_trials, rows_per_day, thinned
+from feedback_assets.assets.models import ModelVersion, model_version
+from feedback_assets.assets.trial import (
+    Look,
+    Trial,
+    evidence_of,
+    look,
+    open_trials,
+    rows_per_day,
+    thinned,
+    usual_loss,
+)
 from feedback_assets.assets.trial_rows import TrialRows, by_side, counting_order, trial_rows
 from feedback_assets.assets.trial_scores import partition_of
 from feedback_assets.config.schema import Config
@@ -111,6 +120,17 @@ def test_a_look_later_only_adds_rows_at_the_end(world: World) -> None:
     for hours in range(0, 10 * 24, 13):
         now = f"{moment(STAGE_BEGAN) + dt.timedelta(hours=hours):%Y-%m-%dT%H:%M}"
         ids = rows_of(world, asked, now).counted["prediction_id"].tolist()
+        assert ids[: len(seen)] == seen
+        seen = ids
+    assert len(seen) > 300
+
+
+def test_so_it_is_where_maturity_is_learned(world: World) -> None:
+    learned = other_config(world, "pool", mature_after_days=None)
+    seen: list[str] = []
+    for hours in range(0, 10 * 24, 29):
+        now = f"{moment(STAGE_BEGAN) + dt.timedelta(hours=hours):%Y-%m-%dT%H:%M}"
+        ids = rows_of(learned, trial(world), now).counted["prediction_id"].tolist()
         assert ids[: len(seen)] == seen
         seen = ids
     assert len(seen) > 300
@@ -329,6 +349,56 @@ def test_a_thinned_path_keeps_both_ends() -> None:
     assert kept[-1] == 200
     assert len(kept) <= 41
     assert thinned({"points": []})["points"] == []
+
+
+CLASSES = ["cat", "dog", "a fox's"]
+
+
+def kept_version(folder: Path, version: int, **files: pd.DataFrame) -> ModelVersion:
+    """A version's folder with what a trial asks of it."""
+    folder.mkdir()
+    for name, frame in files.items():
+        frame.to_parquet(folder / f"{name}.parquet")
+    manifest = {"metrics": {"accuracy": 0.7, "log_loss": None, "brier": 0.3}}
+    (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    return ModelVersion(version, folder)
+
+
+def test_several_classes_are_paired_by_their_probabilities(world: World, tmp_path: Path) -> None:
+    label = world.config.label.model_copy(update={"kind": "multiclass", "classes": CLASSES})
+    config = world.config.model_copy(update={"label": label})
+    rng = np.random.default_rng(5)
+    truth = rng.integers(0, 3, 300)
+    sharp = np.full((300, 3), 0.1)
+    sharp[np.arange(300), truth] = 0.8
+    said = {"champion": np.full((300, 3), 1 / 3), "challenger": sharp}
+    frame = pd.DataFrame(
+        {
+            "label": np.array(CLASSES, dtype=object)[truth],
+            "event_time": pd.date_range(STAGE_BEGAN, periods=300, freq="h", tz="UTC"),
+            **{f"{side}_score": scores.max(axis=1) for side, scores in said.items()},
+            **{f"{side}_prediction": CLASSES[0] for side in said},
+            **{f"{side}_score_{name}": scores[:, k]
+               for side, scores in said.items() for k, name in enumerate(CLASSES)},
+        }
+    )  # fmt: skip
+    sample = pd.DataFrame({"label": CLASSES * 10})
+    one = kept_version(tmp_path / "1", 1, reference_sample=sample)
+    rows = TrialRows(frame, np.arange(300), {}, world.space.table("trial_rows").snapshot())
+    found = evidence_of(config, Trial("trial", one, one, moment(STAGE_BEGAN)), rows)
+    assert found.metric == "log_loss"
+    assert found.champion_loss == pytest.approx(math.log(3))
+    assert found.candidate_loss == pytest.approx(-math.log(0.8))
+
+
+def test_the_champions_usual_loss_is_known_beforehand(world: World, tmp_path: Path) -> None:
+    held = pd.DataFrame({"label": [1.0, 0.0, None], "score": [0.5, 0.5, 0.9]})
+    one = kept_version(tmp_path / "1", 1, held_sample=held)
+    assert usual_loss(world.config, one, 5.0) == pytest.approx(math.log(2))
+    two = kept_version(tmp_path / "2", 2)
+    by_hits = other_config(world, "gate", metric="accuracy").config
+    assert usual_loss(by_hits, two, 1.0) == pytest.approx(0.3)
+    assert usual_loss(world.config, two, 5.0) == 2.5
 
 
 def test_the_volume_is_learned_from_the_log(world: World) -> None:

@@ -168,11 +168,16 @@ def test_a_model_does_not_differ_from_itself(world):
     assert len(onnx_differences(first, second, rows)) > 1
 
 
+def forget(world: World) -> None:
+    """Take away all that was ever recorded."""
+    shutil.rmtree(world.settings.ledger)
+    shutil.rmtree(world.settings.tables / "tiny" / "decisions")
+
+
 def older(world: World, outcome: str) -> None:
     """Put the record of an older release in place of the ledger: no gate, no details."""
     newest = decisions(world.space, "promote")[-1]
-    for path in world.settings.ledger.glob("tiny.*"):
-        path.unlink()
+    forget(world)
     record(world.space, replace(newest, kind=outcome, details={}))
 
 
@@ -186,8 +191,7 @@ def test_a_record_of_an_older_release_is_judged_by_the_rule_of_then(copied, outc
 
 
 def test_a_version_that_was_never_judged_has_no_verdict(copied):
-    for path in copied.settings.ledger.glob("tiny.*"):
-        path.unlink()
+    forget(copied)
     told = reproduce(copied.space, "1", silent)
     assert told["same_model"]
     assert told["same_gate"] is None

@@ -41,8 +41,20 @@ def suite(first: bool = False) -> dict[str, Any]:
 
 def notes(kind: str = "promote", first: bool = False, suite_there: bool = True) -> str:
     gates = [
-        {"name": "latency", "passed": True, "observed": 0.2, "threshold": 200.0, "overridden_by": ""},
-        {"name": "churn", "passed": True, "observed": 0.3, "threshold": 0.2, "overridden_by": "ann"},
+        {
+            "name": "latency",
+            "passed": True,
+            "observed": 0.2,
+            "threshold": 200.0,
+            "overridden_by": "",
+        },
+        {
+            "name": "churn",
+            "passed": True,
+            "observed": 0.3,
+            "threshold": 0.2,
+            "overridden_by": "ann",
+        },
         {"name": "size", "passed": False, "observed": None, "threshold": None, "overridden_by": ""},
     ]
     decision = Decision(
