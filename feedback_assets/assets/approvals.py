@@ -33,7 +33,6 @@ from feedback_assets.promotion.gates import GATES, PROOF
 from feedback_assets.promotion.rollout import final_of
 from feedback_assets.promotion.statement import Action, Bound, Statement, moment
 
-JOB_OP = "approval"
 DESCRIPTION = """Records one person's signed word on a candidate: approve, reject or override a gate.
 
 Make the fields where your key is: `feedback-assets approve {name} VERSION --reason ... --print`. The
@@ -166,10 +165,15 @@ class ApprovalConfig(dg.Config):
     signature: str = Field(description="As printed.")
 
 
+def op_of(loop: str) -> str:
+    """The name of the job's one step: unique among all loops, as Dagster asks."""
+    return f"{loop}_approve"
+
+
 def approval_job(space: LoopSpace) -> dg.JobDefinition:
     """The job `<loop>_approval`: what the commands do, from the UI."""
 
-    @dg.op(name=JOB_OP, description="Verifies the signature and records the decision.")
+    @dg.op(name=op_of(space.name), description="Verifies the signature and records the decision.")
     def _approval(
         context: dg.OpExecutionContext, config: ApprovalConfig, clock: dg.ResourceParam[Clock]
     ) -> None:

@@ -245,9 +245,14 @@ def figures(
     if looks:
         rows = records(pd.DataFrame([row_of(one) for one in looks]))
         metadata["looks"] = dg.MetadataValue.table(
-            [dg.TableRecord({name: shown(row[name]) for name in SHOWN}) for row in rows]
+            [dg.TableRecord({name: cell(row[name]) for name in SHOWN}) for row in rows]
         )
     return metadata
+
+
+def cell(value: object) -> str | int | float | bool:
+    """A cell of a table for people; what is not known is empty."""
+    return "" if value != value else shown(value)
 
 
 def figures_of(space: LoopSpace, one: Look, page: Path) -> Metadata:

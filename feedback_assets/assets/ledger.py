@@ -12,6 +12,7 @@ import dagster as dg
 from dagster._core.storage.tags import SENSOR_NAME_TAG
 
 from feedback_assets.assets.space import LoopSpace
+from feedback_assets.errors import LedgerError
 from feedback_assets.ledger.heads import sign_head
 from feedback_assets.ledger.records import Entry, Record
 from feedback_assets.ledger.store import Ledger
@@ -28,6 +29,8 @@ from feedback_assets.tables.connection import connect
 from feedback_assets.tables.table import Cause
 
 SHOWN_CHANGES = 5
+BEFORE_LEDGER = ("retrain", "promote", "refuse")
+"""What earlier releases decided, without a ledger."""
 logger = logging.getLogger(__name__)
 _READ: dict[str, tuple[tuple[str, Decision], ...]] = {}
 """Hash and decision of what was read before, by ledger: records never change. Replaced as a whole,
@@ -54,13 +57,19 @@ def decisions(space: LoopSpace, *kinds: Kind) -> list[Decision]:
 
 def adopt(space: LoopSpace) -> None:
     """Take over the decisions of a home that an earlier release made without a ledger."""
-    if ledger_of(space).head()[0]:
+    ledger = ledger_of(space)
+    if ledger.head()[0]:
         return
     snapshot = space.table("decisions").snapshot()
     if not snapshot.partitions():
         return
     with connect(space.settings) as con:
         old = from_frame(con.execute(f"SELECT * FROM {snapshot.relation()} ORDER BY time").df())
+    if any(decision.kind not in BEFORE_LEDGER for decision in old):
+        raise LedgerError(
+            f"{ledger.path} is gone or empty, but {space.name}.decisions shows what stood in it: "
+            "restore it from a backup; nothing is decided without it"
+        )
     ledger_of(space).append([_entry(decision) for decision in sorted(old, key=_order)])
 
 

@@ -1,13 +1,12 @@
 """Telling the service which models answer: the champion of the ledger, the one before, a challenger."""
 
-import json
+import datetime as dt
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
-from feedback_assets.assets.ledger import decisions, one_at_a_time
+from feedback_assets.assets.ledger import decisions, one_at_a_time, record
 from feedback_assets.assets.models import (
     ModelVersion,
     champion,
@@ -17,11 +16,12 @@ from feedback_assets.assets.models import (
 )
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.config.rollout import TrialStage
-from feedback_assets.errors import ServingError, TrainingError
-from feedback_assets.promotion.rollout import on_trial
-from feedback_assets.serving.manifest import Manifest, Published, read_manifest, write_atomically
+from feedback_assets.errors import ApprovalError, ServingError, TrainingError
+from feedback_assets.promotion.decisions import Decision
+from feedback_assets.promotion.gates import PROOF
+from feedback_assets.promotion.rollout import BY_HAND, REJECTED, final_of, on_trial
+from feedback_assets.serving.manifest import Manifest, Published, read_manifest
 from feedback_assets.serving.publish import publish, published
-from feedback_assets.settings import Settings
 
 Stage = Literal["shadow", "canary", "none"]
 logger = logging.getLogger(__name__)
@@ -111,7 +111,7 @@ def challenger_of(space: LoopSpace, serving: ModelVersion | None) -> Published |
 
     Without stages it is the newest candidate, in shadow.
     """
-    wish = challenge(space.settings, space.name)
+    wish = challenge(space)
     if wish.stage == "none" or serving is None:
         return None
     if wish.version is None and space.config.rollout.stages:
@@ -130,27 +130,84 @@ def challenger_of(space: LoopSpace, serving: ModelVersion | None) -> Published |
     return named(space, model, wish.stage)
 
 
-def challenge(settings: Settings, loop: str) -> Challenge:
-    """Who a person has put beside the champion; by default nobody in particular."""
-    path = challenge_path(settings, loop)
-    if not path.exists():
-        return Challenge()
-    return Challenge(**json.loads(path.read_text("utf-8")))
+def challenge(space: LoopSpace) -> Challenge:
+    """Who a person has put beside the champion; by default nobody in particular.
+
+    A version was meant to be tried beside the champion of then: another champion ends that.
+    """
+    led = False
+    for decision in reversed(decisions(space, "stage", "promote", "rollback")):
+        if decision.kind != "stage":
+            led = True
+        elif decision.details.get("by") == BY_HAND:
+            if decision.version is not None and led:
+                return Challenge()
+            version = int(decision.version) if decision.version else None
+            return Challenge(version, decision.details["stage"])
+    return Challenge()
 
 
-def set_challenge(space: LoopSpace, wish: Challenge) -> int:
+def set_challenge(space: LoopSpace, wish: Challenge, actor: str, now: dt.datetime) -> int:
     """Put a version beside the champion, or nobody; returns the manifest's generation.
 
     Raises:
         TrainingError: There is no such version.
+        ApprovalError: It may not answer requests: a gate or a person has refused it.
     """
     if wish.version is not None:
         model_version(space, wish.version)
-    text = json.dumps({"version": wish.version, "stage": wish.stage})
-    write_atomically(challenge_path(space.settings, space.name), text.encode())
+        if wish.stage == "canary":
+            refuse_unproven(space, str(wish.version))
+    if wish != challenge(space):
+        who = f"version {wish.version}" if wish.version else "the newest candidate"
+        version = str(wish.version) if wish.version else None
+        record(
+            space,
+            Decision(
+                loop=space.name,
+                kind="stage",
+                time=now,
+                version=version,
+                actor=actor,
+                cause="by hand",
+                rule="by hand",
+                reason="nobody is tried" if wish.stage == "none" else f"{who} in {wish.stage}",
+                evidence={
+                    "stage": wish.stage,
+                    "version": version,
+                    "after": decisions(space)[-1].decision_id,
+                },
+                details={"stage": wish.stage, "by": BY_HAND},
+            ),
+        )
     return publish_models(space)
 
 
-def challenge_path(settings: Settings, loop: str) -> Path:
-    """Where a person's wish is kept."""
-    return settings.serving / loop / "challenge.json"
+def refuse_unproven(space: LoopSpace, version: str) -> None:
+    """See that no gate and no person has refused a version that shall answer requests.
+
+    That it is not proven better is what a canary is for.
+
+    Raises:
+        ApprovalError: One has, or none was asked.
+    """
+    own = [d for d in decisions(space) if d.version == version]
+    gates = [d for d in own if d.kind == "gate"]
+    if not gates:
+        raise ApprovalError(
+            f"{space.name}: no gate was asked about version {version}: materialize promoted_model "
+            f"for it first, or try it in shadow: feedback-assets challenge {space.name} {version}"
+        )
+    failed = [
+        gate["name"]
+        for gate in gates[-1].details["gates"]
+        if not gate["passed"] and gate["name"] != PROOF
+    ]
+    final = final_of(own)
+    by_person = final is not None and final.rule == REJECTED
+    if failed or by_person:
+        what = f"gate {', '.join(failed)}" if failed else final.reason if final else ""
+        raise ApprovalError(
+            f"{space.name}: version {version} was refused ({what}) and may not answer requests; see "
+            f"feedback-assets why-not {space.name} {version}"
+        )

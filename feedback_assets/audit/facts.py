@@ -115,8 +115,11 @@ def let_in_by(story: Story) -> Json:
 def way(story: Story) -> list[Json]:
     """The stages that it went through, as recorded with its promotion, else as they were entered."""
     recorded: list[Json] = story.detail("rollout") or []
-    if recorded:
-        return recorded
+    if recorded and story.promotion:
+        *before, last = recorded
+        look = story.detail("look") or {}
+        ended = {"to": story.promotion.time.isoformat(), "labels": look.get("labels")}
+        return [*before, {**last, **{k: v for k, v in ended.items() if not last.get(k)}}]
     return [
         {
             "stage": d.details.get("stage"),

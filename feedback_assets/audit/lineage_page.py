@@ -110,9 +110,9 @@ def truth_reply(told: Json) -> Reply:
     label = told["label"]
     if label.get("label") is None:
         return Reply("What was true?", (label.get("label_status") or "Nothing is known yet.",))
-    said_by = who(label.get("label_source")) if label.get("label_source") else UNKNOWN
-    when = moment(label.get("label_received_time"))
-    return Reply("What was true?", (str(label["label"]), f"learned on {when}, said by {said_by}"))
+    when = f"learned on {moment(label.get('label_received_time'))}"
+    by = f", said by {who(label['label_source'])}" if label.get("label_source") else ""
+    return Reply("What was true?", (str(label["label"]), when + by))
 
 
 def feedback_section(told: Json) -> Section:

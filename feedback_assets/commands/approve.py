@@ -180,11 +180,13 @@ def run_config(statement: "Statement", signature: str) -> str:
     """The Dagster job's run configuration, as YAML for the launchpad."""
     import yaml
 
-    from feedback_assets.assets.approvals import JOB_OP, ApprovalConfig
+    from feedback_assets.assets.approvals import ApprovalConfig, op_of
 
     fields = {**statement.to_dict(), "signature": signature}
     wanted = {name: fields[name] for name in ApprovalConfig.model_fields}
-    return yaml.safe_dump({"ops": {JOB_OP: {"config": wanted}}}, sort_keys=False).rstrip()
+    return yaml.safe_dump(
+        {"ops": {op_of(statement.loop): {"config": wanted}}}, sort_keys=False
+    ).rstrip()
 
 
 def own_key(settings: Settings, name: str) -> "PrivateKey":

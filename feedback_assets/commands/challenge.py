@@ -28,11 +28,14 @@ def challenge(
 
     In shadow it scores `serve.routing.shadow_percent` of the requests after the champion has
     answered them; nobody sees its answers but the asset `serving_log`. With `--canary` it answers
-    `serve.routing.canary_percent` of them. A running service follows within a second, and not one
+    `serve.routing.canary_percent` of them, which needs its gates passed. It is recorded, and ends with
+    the next champion. A running service follows within a second, and not one
     request is lost.
     """
+    from feedback_assets.assets.ledger import person
     from feedback_assets.assets.published import Challenge, Stage, set_challenge
     from feedback_assets.assets.space import LoopSpace
+    from feedback_assets.clock import Clock
     from feedback_assets.commands.run import loop_config
 
     if none and (canary or version is not None):
@@ -45,7 +48,7 @@ def challenge(
     settings = Settings()
     space = LoopSpace(loop_config(settings, loop), settings)
     stage: Stage = "none" if none else "canary" if canary else "shadow"
-    generation = set_challenge(space, Challenge(version, stage))
+    generation = set_challenge(space, Challenge(version, stage), person(settings), Clock().now())
     routing = space.config.serve.routing
     share = routing.canary_percent if canary else routing.shadow_percent
     who = f"version {version}" if version else "the newest candidate"

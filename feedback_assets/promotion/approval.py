@@ -112,12 +112,19 @@ class Terms:
             return f"{who}signed {statement.at:%Y-%m-%d %H:%M %Z}, before it was asked for"
         if statement.expires_at <= self.now:
             return f"{who}expired {statement.expires_at:%Y-%m-%d %H:%M %Z}"
-        longest = self.config.approval.expires_hours
-        if statement.action == "approve" and statement.expires_at - statement.at > dt.timedelta(
-            hours=longest
-        ):
-            return f"{who}holds for longer than {longest:g} hours (approval.expires_hours)"
+        longest, fields = self._longest(statement)
+        if statement.expires_at - statement.at > dt.timedelta(hours=longest):
+            return f"{who}holds for longer than {longest:g} hours ({fields})"
         return ""
+
+    def _longest(self, statement: Statement) -> tuple[float, str]:
+        """For how many hours a word may hold, and which fields of the file say so."""
+        usual, stages = self.config.approval.expires_hours, self.config.rollout
+        if statement.action != "override":
+            return usual, "approval.expires_hours"
+        # A candidate that was let through must stay so while it is tried and people are asked.
+        tried = 24 * (stages.shadow.max_days + stages.canary.max_days)
+        return tried + usual, "max_days of rollout's stages and approval.expires_hours"
 
     def _conflict(self, statement: Statement) -> str:
         """Somebody who lets through what they asked for; rejecting it is everybody's right."""

@@ -16,6 +16,9 @@ from feedback_assets.promotion.gates import GateCheck
 from feedback_assets.promotion.verdict import Verdict
 
 Place = Literal["candidate", "shadow", "canary"]
+BY_HAND = "hand"
+"""Marks a stage into which a person has put a version, outside of the rollout."""
+REJECTED = "rejected by a person"
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def candidacy(decisions: Sequence[Decision], version: str, config_digest: str) -
     if asked is None:
         return Candidacy(version, final=final)
     gate, after = own[asked], own[asked + 1 :]
-    stages = tuple(d for d in after if d.kind == "stage")
+    stages = tuple(d for d in after if d.kind == "stage" and d.details.get("by") != BY_HAND)
     last = stages[-1] if stages else None
     return Candidacy(
         version,
@@ -206,7 +209,7 @@ def next_move(rollout: Rollout, at: Candidacy, seen: Situation) -> Move:
         return Move("refuse", f"gate: {names}", "; ".join(gate.reason for gate in failed))
     if seen.standing and seen.standing.rejected_by:
         by = ", ".join(seen.standing.rejected_by)
-        return Move("refuse", "rejected by a person", f"rejected by {by}")
+        return Move("refuse", REJECTED, f"rejected by {by}")
     if seen.verdict is not None and seen.verdict.outcome == "reject":
         return Move("refuse", seen.verdict.rule, seen.verdict.reason)
     if at.gate is not None and at.gate.previous_version is None:

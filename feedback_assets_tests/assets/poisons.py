@@ -34,7 +34,7 @@ SECTIONS: dict[str, Any] = {
     "evaluation": {"latency_rows": 20, "repeats": 1, "scenarios": []},
     "gate": {
         "segment_min_rows": 50,
-        "latency": {"p95_ms": 100},
+        "latency": {"p95_ms": 60},
         "size": {"max_mb": 1},
         "fairness": {"min_disparate_impact": 0.7, "max_equal_opportunity_difference": 0.25},
         "reliance": {"max_share": 0.9},
@@ -139,7 +139,7 @@ class PoisonedWorld(World):
         return model_version(self.space, version)
 
 
-def slowed(content: bytes, turns: int = 300_000) -> bytes:
+def slowed(content: bytes, turns: int = 150_000) -> bytes:
     """The same answers, after a loop that does nothing, in each call."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper

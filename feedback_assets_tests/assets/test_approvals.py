@@ -10,10 +10,10 @@ import dagster as dg
 import pytest
 
 from feedback_assets.assets.approvals import (
-    JOB_OP,
     accept,
     approval_job,
     bound_of,
+    op_of,
     statement_of,
     waiting,
 )
@@ -137,7 +137,7 @@ def run(world: WaitingWorld, statement: Statement, **changes: str) -> dg.Execute
     fields = {**statement.to_dict(), "signature": world.signature(statement), **changes}
     wanted = ("version", "action", "gate", "reason", "by", "at", "expires_at", "signature")
     return approval_job(world.space).execute_in_process(
-        run_config={"ops": {JOB_OP: {"config": {name: fields[name] for name in wanted}}}},
+        run_config={"ops": {op_of("tiny"): {"config": {name: fields[name] for name in wanted}}}},
         resources={"clock": world.clock},
         instance=world.instance,
         raise_on_error=False,

@@ -173,8 +173,20 @@ def test_after_a_promotion_the_watch_is_told_beside_a_new_trial(world: World) ->
     world.materialize(["canary_report"])
     (row,) = world.frame("canary_report").to_dict("records")
     assert (row["trial"], row["kind"], row["verdict"]) == ("watch-2-against-1", "watch", "wait")
+    (shown,) = world.metadata("canary_report")["looks"]
+    assert (shown["labels"], shown["verdict"]) == (row["labels"], "wait")
     text = (world.space.reports / "trials" / "watch-2-against-1.html").read_text("utf-8")
     assert "v2 serves; nothing proves it worse than v1" in text
+
+
+def test_what_is_not_known_yet_is_empty(world: World) -> None:
+    into_stage(world, 2, STAGE_BEGAN, "shadow")
+    decide(world, "promote", 2, 1, NOW)
+    world.materialize(["canary_report"])
+    (shown,) = world.metadata("canary_report")["looks"]
+    assert (shown["labels"], shown["gain"]) == (0, "")
+    (row,) = world.frame("canary_report").to_dict("records")
+    assert np.isnan(row["gain"])
 
 
 def test_the_rules_of_a_canary_are_told_with_what_was_seen(world: World) -> None:

@@ -134,7 +134,7 @@ def test_a_failure_ends_the_mlflow_run_and_leaves_no_version(
         def refuse(*_: object) -> None:
             raise OSError("the disk is full")
 
-        patch.setattr(registry, "_log_model", refuse)
+        patch.setattr(registry, "log_model", refuse)
         with pytest.raises(OSError, match="the disk is full"):
             world.materialize(TRAIN)
     assert mlflow_rows(world, "SELECT status FROM runs") == [("FAILED",)]

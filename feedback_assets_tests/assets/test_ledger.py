@@ -6,6 +6,7 @@ import pytest
 
 from feedback_assets.assets import ledger as of_assets
 from feedback_assets.assets.ledger import decisions, project, record
+from feedback_assets.errors import LedgerError
 from feedback_assets.promotion.decisions import Decision, to_frame
 from feedback_assets.tables.connection import connect
 from feedback_assets.tables.table import Cause
@@ -72,6 +73,16 @@ def test_the_table_is_made_whole_by_the_next_decision(
     assert set(shown["decision_id"]) == {d.decision_id for d in decisions(world.space)}
     project(world.space)
     assert world.versions()["decisions"] == 0
+
+
+def test_a_lost_ledger_is_not_taken_for_an_old_home(world: World) -> None:
+    record(world.space, FIRST)
+    for file in world.settings.ledger.glob("tiny.*"):
+        file.unlink()
+    with pytest.raises(LedgerError, match="restore it from a backup"):
+        decisions(world.space)
+    with pytest.raises(LedgerError, match="restore it from a backup"):
+        record(world.space, FIRST)
 
 
 def test_a_home_of_before_the_ledger_keeps_its_decisions(world: World) -> None:

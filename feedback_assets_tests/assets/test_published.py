@@ -2,11 +2,13 @@
 
 import pytest
 
+from feedback_assets.assets.ledger import decisions, record
 from feedback_assets.assets.models import champion, versions
-from feedback_assets.assets.published import Challenge, publish_models, set_challenge
-from feedback_assets.errors import TrainingError
+from feedback_assets.assets.published import Challenge, challenge, publish_models, set_challenge
+from feedback_assets.errors import ApprovalError, TrainingError
+from feedback_assets.promotion.decisions import Decision, Kind
 from feedback_assets.serving.manifest import Manifest, manifest_path, read_manifest
-from feedback_assets_tests.worlds import World
+from feedback_assets_tests.worlds import World, moment
 
 
 @pytest.fixture(scope="module")
@@ -53,18 +55,69 @@ def test_a_lost_or_damaged_manifest_is_made_again_with_a_later_generation(world:
     assert said(world).champion is not None
 
 
+def wish(world: World, what: Challenge) -> None:
+    set_challenge(world.space, what, "person:ann", moment("2024-03-01"))
+
+
 def test_a_person_chooses_who_is_tried(world: World) -> None:
     serving = champion(world.space)
     assert serving is not None
     other = next(m for m in versions(world.space) if m.version != serving.version)
-    set_challenge(world.space, Challenge(other.version, "canary"))
+    wish(world, Challenge(other.version, "canary"))
     told = said(world).challenger
     assert told is not None
     assert (told.version, told.stage) == (other.version, "canary")
-    set_challenge(world.space, Challenge(stage="none"))
+    wish(world, Challenge(stage="none"))
     assert said(world).challenger is None
-    set_challenge(world.space, Challenge(serving.version, "shadow"))
+    wish(world, Challenge(serving.version, "shadow"))
     assert said(world).challenger is None  # the champion does not challenge itself
     with pytest.raises(TrainingError, match="no model version 99"):
-        set_challenge(world.space, Challenge(99, "shadow"))
-    set_challenge(world.space, Challenge())
+        wish(world, Challenge(99, "shadow"))
+    wish(world, Challenge())
+    by_hand = [d for d in decisions(world.space, "stage") if d.details.get("by") == "hand"]
+    assert [d.details["stage"] for d in by_hand] == ["canary", "none", "shadow", "shadow"]
+    assert {d.actor for d in by_hand} == {"person:ann"}
+
+
+def pretend(world: World, kind: Kind, version: int, **details: object) -> None:
+    before = decisions(world.space)[-1].decision_id
+    record(
+        world.space,
+        Decision(
+            loop="tiny",
+            kind=kind,
+            time=moment("2024-03-02"),
+            cause="test",
+            rule="test",
+            reason="test",
+            evidence={"after": before, "training_digest": ""},
+            version=str(version),
+            details=details,
+        ),
+    )
+
+
+def gate(name: str, passed: bool) -> dict[str, object]:
+    return {"name": name, "passed": passed, "observed": None, "threshold": None, "reason": ""}
+
+
+def test_what_a_gate_refused_does_not_answer_requests(world: World) -> None:
+    other = versions(world.space)[-1].version
+    pretend(world, "gate", other, gates=[gate("latency", False), gate("better", False)])
+    with pytest.raises(ApprovalError, match=r"was refused \(gate latency\)"):
+        wish(world, Challenge(other, "canary"))
+    wish(world, Challenge(other, "shadow"))
+    pretend(world, "gate", other, gates=[gate("latency", True), gate("better", False)])
+    wish(world, Challenge(other, "canary"))  # whether it is better is what a canary is for
+    wish(world, Challenge())
+
+
+def test_a_wish_ends_with_the_champion_that_it_was_meant_for(world: World) -> None:
+    first, last = (model.version for model in (versions(world.space)[0], versions(world.space)[-1]))
+    wish(world, Challenge(last, "shadow"))
+    assert challenge(world.space) == Challenge(last, "shadow")
+    pretend(world, "promote", first)
+    assert challenge(world.space) == Challenge()
+    wish(world, Challenge(stage="none"))
+    pretend(world, "promote", last)
+    assert challenge(world.space) == Challenge(stage="none"), "nobody stays nobody"

@@ -11,9 +11,12 @@ from typing import Any
 import pandas as pd
 
 from feedback_assets.assets.ledger import decisions, record
-from feedback_assets.assets.models import champion
+from feedback_assets.assets.models import champion, model_version
 from feedback_assets.assets.serving_log import columns
+from feedback_assets.assets.trial import Look, Trial, look
+from feedback_assets.assets.trial_rows import TrialRows, trial_rows
 from feedback_assets.assets.typed import cast_sql
+from feedback_assets.config.schema import Config
 from feedback_assets.promotion.decisions import Decision, Kind
 from feedback_assets.promotion.rollout import candidacy, lead
 from feedback_assets.tables.connection import connect, registered
@@ -21,6 +24,7 @@ from feedback_assets.tables.table import Cause
 from feedback_assets_tests.worlds import World, moment
 
 STAGE_BEGAN = "2024-01-24"
+NOW = "2024-02-03"
 VALUES = {"1": {"1": 2.0, "0": -5.0}, "0": {"1": -1.0}}
 """Worth of an answer: a good thing found, missed, and a false alarm."""
 
@@ -33,7 +37,7 @@ def turned_world(root: Path, kind: str = "binary", **changes: Any) -> World:
     """
     shutil.copytree(template(kind), root, dirs_exist_ok=True)
     world = World(root, kind, **usual(kind), **changes)
-    world.at("2024-02-03")
+    world.at(NOW)
     return world
 
 
@@ -48,7 +52,7 @@ def template(kind: str) -> Path:
     world.dataflow("2024-01-09", 15)
     world.materialize(["labeled_pool", "candidate_model"])
     live(world, STAGE_BEGAN, 7)
-    world.at("2024-02-03")
+    world.at(NOW)
     world.dataflow(STAGE_BEGAN, 11)
     return root
 
@@ -151,3 +155,32 @@ def log_served(world: World, rows: pd.DataFrame) -> None:
             sorted(frame["partition_key"].unique()),
             Cause("", "test", {}),
         )
+
+
+def trial(world: World, **changes: object) -> Trial:
+    """Version 2 tried against version 1, from when its stage began."""
+    one, two = (model_version(world.space, version) for version in (1, 2))
+    return Trial(**{"kind": "trial", "champion": one, "challenger": two,
+                    "since": moment(STAGE_BEGAN), **changes})  # type: ignore[arg-type]  # fmt: skip
+
+
+def rows_of(world: World, asked: Trial, now: str = NOW, spent: tuple[str, ...] = ()) -> TrialRows:
+    """The rows of a trial at a moment."""
+    with connect(world.settings) as con:
+        return trial_rows(world.space, con, asked.models, asked.after, moment(now), spent)
+
+
+def look_at(world: World, asked: Trial, now: str = NOW) -> Look:
+    """A look at a trial at a moment."""
+    with connect(world.settings) as con:
+        return look(world.space, con, asked, moment(now))
+
+
+def other_config(world: World, section: str, **values: object) -> World:
+    """The same home, asked by another file."""
+    part = getattr(world.config, section).model_copy(update=values)
+    changed: Config = world.config.model_copy(update={section: part})
+    twin = object.__new__(World)
+    twin.__dict__ = {**world.__dict__, "config": changed}
+    twin.loop = type(world.loop)(changed, world.settings)
+    return twin

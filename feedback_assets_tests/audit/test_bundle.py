@@ -104,6 +104,17 @@ def test_a_changed_bundle_is_found(signed, tmp_path, file, before, after, words)
     assert words in told.stdout
 
 
+def test_a_proof_that_leads_elsewhere_is_found(signed, tmp_path):
+    folder = unpacked(
+        write_bundle(signed, at(0), at(30), tmp_path / "b.zip", silent), tmp_path / "o"
+    )
+    path = folder / "proofs/proofs.jsonl"
+    proofs = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    lines = [json.dumps({**proof, "path": proof["path"][::-1]}) + "\n" for proof in proofs]
+    path.write_text("".join(lines), "utf-8")
+    assert "record 2: it does not lead to the signed root" in checked(folder).stdout
+
+
 def test_a_missing_proof_is_found(signed, tmp_path):
     folder = unpacked(
         write_bundle(signed, at(0), at(30), tmp_path / "b.zip", silent), tmp_path / "o"

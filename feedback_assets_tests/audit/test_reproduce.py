@@ -18,6 +18,12 @@ from feedback_assets.audit.reproduce_page import reproduce_document
 from feedback_assets.errors import AuditError
 from feedback_assets_tests.worlds import World
 
+STAGED = {
+    "model": {"window_days": 7},
+    "decide": {"unit": "row"},
+    "rollout": {"stages": ["shadow"], "shadow": {"min_labels": 50}},
+}
+
 
 def silent(_: str) -> None:
     """Tell nobody."""
@@ -28,8 +34,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """The world has turned: version 2 was trained on the new one and promoted by the evidence."""
     world = World(
         tmp_path_factory.mktemp("reproduced"),
-        model={"window_days": 7},
-        rollout={"stages": ["shadow"], "shadow": {"min_labels": 50}},
+        **STAGED,
     )
     world.first_model()
     for day in world.days("2024-01-09", 11):
@@ -48,8 +53,7 @@ def copied(world: World, tmp_path: Path) -> World:
     shutil.copytree(world.root, tmp_path / "copy")
     return World(
         tmp_path / "copy",
-        model={"window_days": 7},
-        rollout={"stages": ["shadow"], "shadow": {"min_labels": 50}},
+        **STAGED,
     )
 
 

@@ -39,7 +39,11 @@ __all__ = ["libraries"]
 FIRST, TURNED, BACK = 14, 14, 10
 """Days before the first model, days in which the truth has turned, and days after the promotion."""
 ROUNDS = 3
-CHANGES: dict[str, Any] = {"model": {"window_days": 14}, "gate": {"latency": None, "size": None}}
+CHANGES: dict[str, Any] = {
+    "model": {"window_days": 14},
+    "gate": {"latency": None, "size": None},
+    "evaluation": {"latency_rows": 20, "max_rows": 100, "repeats": 1},
+}
 
 
 def world_of(root: Path, changes: dict[str, Any], now: str) -> World:

@@ -95,9 +95,12 @@ class Homes:
 
     def fail(self, fault: str, at: int = 0, mutant: str = "") -> int:
         """Take the step with a fault at a boundary; how the process ended."""
-        s = self.scenario
-        given = (str(self._root), s.changes, s.now, s.step, fault, at, mutant, str(self._told))
-        return self._run("step", *given)
+        return self._run("step", *self._given(fault, at, mutant))
+
+    def take_at_once(self, times: int) -> None:
+        """Take the step in several processes at once."""
+        begun = [self._begin("step", *self._given("none", 0, "")) for _ in range(times)]
+        assert [self._forks.wait(pid) for pid in begun] == [0] * times, self._complaint()
 
     def take(self, mutant: str = "") -> Said:
         """Take the step without a fault; what the home says then."""
@@ -110,6 +113,10 @@ class Homes:
         self._do("look", str(self._root), s.changes, s.now, str(self._told))
         return dict(json.loads(self._told.read_text("utf-8")))
 
+    def _given(self, fault: str, at: int, mutant: str) -> tuple[Any, ...]:
+        s = self.scenario
+        return (str(self._root), s.changes, s.now, s.step, fault, at, mutant, str(self._told))
+
     def _do(self, function: str, *args: Any) -> None:
         assert self._run(function, *args) == 0, self._complaint()
 
@@ -117,7 +124,10 @@ class Homes:
         return self._errors.read_text("utf-8")[-4000:]
 
     def _run(self, function: str, *args: Any) -> int:
-        return self._forks.wait(self._forks.begin(f"{MODULE}:{function}", self._errors, *args))
+        return self._forks.wait(self._begin(function, *args))
+
+    def _begin(self, function: str, *args: Any) -> int:
+        return self._forks.begin(f"{MODULE}:{function}", self._errors, *args)
 
 
 def check_failed(homes: Homes, said: Said) -> str:
@@ -233,6 +243,14 @@ def test_the_service_follows_without_mlflow_which_is_told_later(forks, tmp_path,
     assert said["serves"] == said["champion"] == homes.after["champion"]
     assert said["aliases"]["champion"] == homes.before["champion"]
     check_healed(homes, homes.take())
+
+
+@pytest.mark.parametrize("name", [*(pytest.param(n, marks=LONG) for n in ("staged", "by hand"))])
+def test_what_several_do_at_once_is_done_once(forks, tmp_path, name):
+    homes = homes_of(forks, tmp_path, name)
+    homes.anew()
+    homes.take_at_once(3)
+    check_healed(homes, homes.look())
 
 
 @pytest.mark.chaos

@@ -9,7 +9,7 @@ import typer
 import yaml
 from typer.testing import CliRunner, Result
 
-from feedback_assets.assets.approvals import JOB_OP, approval_job
+from feedback_assets.assets.approvals import approval_job, op_of
 from feedback_assets.assets.ledger import decisions
 from feedback_assets.clock import Clock
 from feedback_assets.commands import approve
@@ -96,7 +96,7 @@ def test_printed_fields_are_those_of_the_job(world: WaitingWorld, run: Run) -> N
     assert told.exit_code == 0, told.output
     assert decisions(world.space, "approve") == []
     config = yaml.safe_load(told.output)
-    assert set(config["ops"]) == {JOB_OP}
+    assert set(config["ops"]) == {op_of("tiny")}
     result = approval_job(world.space).execute_in_process(
         run_config=config, resources={"clock": Clock()}, instance=world.instance
     )

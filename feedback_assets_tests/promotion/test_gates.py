@@ -125,7 +125,9 @@ def test_a_gate_without_data_fails_and_says_so(gate: str, path: str) -> None:
 
 @pytest.mark.parametrize("nothing", [float("nan"), float("inf"), "3", True, [], {}])
 def test_what_is_no_finite_number_is_no_data(nothing: Any) -> None:
-    assert failed(ask(spoilt("latency.candidate.p95_ms", nothing))) == ["latency"]
+    checks = ask(spoilt("latency.candidate.p95_ms", nothing))
+    assert failed(checks) == ["latency"]
+    assert checks["latency"].observed is None  # the ledger holds no infinite number
 
 
 @pytest.mark.parametrize(

@@ -165,6 +165,16 @@ def test_the_newest_day_is_counted_and_not_bet_on() -> None:
     assert alone.champion_loss == champion[:150].mean()
 
 
+def test_independent_days_tell_nearly_as_much_as_their_rows() -> None:
+    by_day = paired(
+        by_rows(unit="day"), *hits(9_000, 0.03), cap=1.0, scale=0.2, days=np.arange(9_000) // 100
+    )
+    by_row = evidence(9_000, 0.03)
+    assert by_day.lower < 0.03 < by_day.upper
+    assert by_day.upper - by_day.lower < 1.5 * (by_row.upper - by_row.lower)
+    assert by_day.error == pytest.approx(by_row.error, rel=0.3)
+
+
 def test_a_day_whose_labels_come_in_parts_is_one_bet() -> None:
     champion, candidate = hits(1_200, 0.03)
     days = np.arange(1_200) // 100
