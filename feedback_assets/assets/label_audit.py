@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import duckdb
 
 from feedback_assets.assets.space import LoopSpace
-from feedback_assets.labels.join import LABEL_TYPES
 from feedback_assets.promotion.checked import LabelAudit
 from feedback_assets.sqltext import instant, literals
 
@@ -42,7 +41,6 @@ def label_audit(
         events.relation(None, columns),
         predictions.relation(days, ["prediction_id"]),
         gate.auditors,
-        LABEL_TYPES[space.config.label.kind],
         now,
     )
     found = con.execute(query).fetchone()
@@ -50,15 +48,14 @@ def label_audit(
     return LabelAudit(int(rows), int(right))
 
 
-def audit_sql(
-    events: str, predictions: str, auditors: Sequence[str], label_type: str, now: dt.datetime
-) -> str:
+def audit_sql(events: str, predictions: str, auditors: Sequence[str], now: dt.datetime) -> str:
     """SQL of one row: predictions that both sides labelled, and those on which they agree."""
     is_audit = f"COALESCE(source IN ({literals(list(auditors))}), FALSE)"
+    # Values are stored in one spelling, so that equal texts are equal labels.
     # A correction outranks a label, the later received the earlier: as in the feedback table.
     return f"""
 WITH said AS (
-  SELECT prediction_id, {is_audit} AS audited, CAST(value AS {label_type}) AS value,
+  SELECT prediction_id, {is_audit} AS audited, value,
          ROW_NUMBER() OVER (
            PARTITION BY prediction_id, {is_audit}
            ORDER BY CASE WHEN kind = 'correction' THEN 0 ELSE 1 END,

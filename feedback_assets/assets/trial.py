@@ -219,6 +219,9 @@ def look(
 
 def evidence_of(config: Config, trial: Trial, rows: TrialRows) -> Paired:
     """The paired losses of the rows that count, in the order in which they came to count."""
+    if trial.kind == "watch":
+        by = {"unit": config.rollout.watch.unit}
+        config = config.model_copy(update={"decide": config.decide.model_copy(update=by)})
     cap = loss_cap(config, trial.champion.reference_sample()["label"])
     scale = usual_loss(config, trial.champion, cap)
     if not rows.order.size:

@@ -88,7 +88,7 @@ def model_card(space: LoopSpace, version: str) -> Document:
             limits_section(config, made, suite),
             Section("Gates", sheet=gates_sheet(gates(story))),
             way_section(way(story)),
-            approvals_section(let_in_by(story)),
+            approvals_section(let_in_by(space, story)),
             made_section({"trained": made}),
             trigger_section(triggered_by(model, story)),
             Section("Decisions", sheet=decisions_sheet([told(d) for d in story.decisions])),

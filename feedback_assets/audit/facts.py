@@ -7,6 +7,8 @@ from feedback_assets.assets.models import ModelVersion, versions
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.audit.story import Story, told
 from feedback_assets.errors import AuditError
+from feedback_assets.ledger.keys import statement_signed
+from feedback_assets.ledger.registry import Registry
 from feedback_assets.promotion.decisions import Decision
 
 Json = dict[str, Any]
@@ -88,14 +90,38 @@ def triggered_by(model: ModelVersion | None, story: Story) -> Json:
     return {"cause": cause, "reason": "its training was not recorded", "actor": "", "time": None}
 
 
-def let_in_by(story: Story) -> Json:
+def signature_of(decision: Decision, registry: Registry) -> str:
+    """Whether what a person is said to have decided carries their signature, verified now.
+
+    Returns:
+        `genuine`; else what is wrong with it.
+    """
+    statement, key = decision.details.get("statement"), str(decision.details.get("key", ""))
+    approver = registry.key(key)
+    if not isinstance(statement, Mapping) or not key:
+        return "not signed"
+    if approver is None or approver.name != statement.get("by"):
+        return "by no key of theirs in approvers.yaml"
+    signature = str(decision.details.get("signature", ""))
+    genuine = statement_signed(approver.public, statement, signature)
+    fits = (statement.get("version"), statement.get("action")) == (decision.version, decision.kind)
+    return "genuine" if genuine and fits else "not of this statement"
+
+
+def let_in_by(space: LoopSpace, story: Story) -> Json:
     """Who stood behind the promotion: people by their approvals, else the rule that did it alone."""
+    registry = Registry.load(space.settings)
     promotion = story.promotion
     since = story.last("gate")
     begun = since.time if since else None
     asked = story.last("request")
     signed = [
-        {**told(d), "key": d.details.get("key"), "statement": d.details.get("statement")}
+        {
+            **told(d),
+            "key": d.details.get("key"),
+            "statement": d.details.get("statement"),
+            "signature": signature_of(d, registry),
+        }
         for d in story.all("approve", "reject")
         if begun is None or d.time >= begun
     ]
@@ -106,7 +132,12 @@ def let_in_by(story: Story) -> Json:
         "risk": asked.details.get("risk") if asked else story.detail("risk"),
         "alone": promotion.actor if promotion and not signed else None,
         "overrides": [
-            {**told(d), "gate": (d.details.get("statement") or {}).get("gate")}
+            {
+                **told(d),
+                "gate": (d.details.get("statement") or {}).get("gate"),
+                "key": d.details.get("key"),
+                "signature": signature_of(d, registry),
+            }
             for d in story.all("override")
         ],
     }

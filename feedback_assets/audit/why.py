@@ -71,7 +71,7 @@ def why(space: LoopSpace, version: str | None = None) -> Json:
         "comparison": comparison(story, space.config),
         "gates": gates(story),
         "way": way(story),
-        "let_in_by": let_in_by(story),
+        "let_in_by": let_in_by(space, story),
         "refused_before": [refusal(d) for d in refused_before(known, version)],
         "acknowledged": followed(known, own),
         "watch": newest_look(space, version, "watch"),

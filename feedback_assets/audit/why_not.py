@@ -48,7 +48,7 @@ def why_not(space: LoopSpace, version: str) -> Json:
         "stopped_by": stopped_by(story, standing, ended, space.config),
         "gates": gates(story),
         "comparison": comparison(story, space.config),
-        "let_in_by": let_in_by(story),
+        "let_in_by": let_in_by(space, story),
         "way": way(story),
         "trained": trained_on(folder_of(space, version), story),
         "missing": waits_for(space, story) if standing == "on trial" else None,

@@ -166,13 +166,15 @@ def let_in_reply(told: Json) -> Reply:
     """Who approved."""
     people = told["let_in_by"]
     lines = [f"{who(p['actor'])}: {p['reason']} ({moment(p['time'])})" for p in people["people"]]
+    unsigned = [p for p in [*people["people"], *people["overrides"]] if p["signature"] != "genuine"]
     against = [f"{who(p['actor'])} was against it: {p['reason']}" for p in people["against"]]
     if people["overrides"]:
         gates = list_words([str(o["gate"]) for o in people["overrides"]])
         against.append(f"Overridden: {gates}")
     if lines:
         names = list_words([who(p["actor"]) for p in people["people"]])
-        return Reply("Who approved?", (names, *lines, *against))
+        doubt = f"{len(unsigned)} signatures are not genuine" if unsigned else ""
+        return Reply("Who approved?", (names, *lines, *against, doubt), "bad" if doubt else "")
     if not told["promotion"]:
         return Reply("Who approved?", ("Nobody.", *against))
     risk = f" at risk {people['risk']}" if people["risk"] else ""
@@ -235,13 +237,15 @@ def approvals_section(told: Json) -> Section:
     people = told["let_in_by"]
     signed = [*people["people"], *people["against"], *people["overrides"]]
     rows = tuple(
-        (who(p["actor"]), p["kind"], moment(p["time"]), p["reason"], code(p.get("key")))
+        (who(p["actor"]), p["kind"], moment(p["time"]), p["reason"], p["signature"], code(p["key"]))
         for p in signed
     )
     asked = people["requested"]
     words = (f"Asked on {moment(asked['time'])}: {asked['reason']}",) if asked else ()
     return Section(
-        "Approvals", words=words, sheet=Sheet(("who", "what", "when", "why", "key"), rows)
+        "Approvals",
+        words=words,
+        sheet=Sheet(("who", "what", "when", "why", "signature", "key"), rows),
     )
 
 

@@ -3,6 +3,7 @@
 import dagster as dg
 
 from feedback_assets.assets.space import LoopSpace
+from feedback_assets.errors import FeedbackAssetsError
 
 DESCRIPTION = "What serves can be explained from the records; its model card is written."
 
@@ -16,13 +17,12 @@ def explained_check(space: LoopSpace) -> dg.AssetChecksDefinition:
     def _explained() -> dg.AssetCheckResult:
         from feedback_assets.audit.card import write_card
         from feedback_assets.audit.why import unanswered, versions_told, why
-        from feedback_assets.errors import AuditError
 
         try:
             told = why(space)
-        except AuditError as error:
+            pages = [write_card(space, version)[1] for version in versions_told(space)]
+        except FeedbackAssetsError as error:
             return _result(False, str(error), [])
-        pages = [write_card(space, version)[1] for version in versions_told(space)]
         open_questions = unanswered(told)
         words = (
             f"not recorded of version {told['version']}: {', '.join(open_questions)}"

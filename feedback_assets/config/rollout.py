@@ -55,7 +55,7 @@ class Shadow(Strict):
     """Held-out rows count among them; else only rows that came after the training."""
     min_days: Annotated[float, Field(ge=0)] = 0
     """Shortest stay."""
-    max_days: Annotated[float, Field(gt=0)] = 28
+    max_days: Annotated[float, Field(gt=0)] = 56
     """After so long without a proof it is rejected."""
     candidates: Annotated[int, Field(ge=1)] = 4
     """Candidates that may be in shadow at once; one more takes the place of the one with the weakest
@@ -84,6 +84,8 @@ class Watch(Strict):
     """How long; 0 watches none."""
     min_labels: Annotated[int, Field(ge=1)] = 100
     """Labelled rows before it can be taken back."""
+    unit: Literal["row", "day"] = "day"
+    """What is bet on, as `decide.unit` says it of trials."""
 
 
 class Rollout(Strict):

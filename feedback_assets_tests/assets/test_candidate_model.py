@@ -107,7 +107,7 @@ def test_training_twice_from_the_same_inputs_registers_nothing_new(world: World)
     world.materialize(TRAIN)
     world.materialize(TRAIN)
     assert [model.version for model in versions(world.space)] == [1]
-    assert [d.kind for d in decisions(world.space)] == ["retrain"]
+    assert [d.kind for d in decisions(world.space)] == ["config", "retrain"]
     assert mlflow_rows(world, "SELECT version FROM model_versions") == [(1,)]
 
 
@@ -181,7 +181,7 @@ def test_an_older_pool_can_be_trained_on_by_hand(world: World) -> None:
 
 
 def test_the_cause_is_the_runs(trained: World) -> None:
-    (decision,) = decisions(trained.space)
+    (decision,) = decisions(trained.space, "retrain")
     assert (decision.cause, decision.rule) == ("drift", "trigger policy")
     assert decision.reason.startswith("size drifted; trained on 200 rows")
     assert model_version(trained.space, 1).manifest["cause"] == "drift"

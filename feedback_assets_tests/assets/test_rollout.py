@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 ROLLOUT: dict[str, Any] = {
     "stages": ["shadow", "canary"],
     "shadow": {"min_labels": 100, "max_days": 20},
-    "watch": {"days": 20, "min_labels": 60},
+    "watch": {"days": 20, "min_labels": 60, "unit": "row"},
 }
 TRIGGER: dict[str, Any] = {
     "when": {"new_labels": 300},

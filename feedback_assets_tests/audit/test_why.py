@@ -1,13 +1,18 @@
 """`why`: each question of an auditor has its answer, also from records of an older release."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import pytest
 
+from feedback_assets.assets.ledger import decisions, record
 from feedback_assets.audit.why import why
 from feedback_assets.audit.why_page import why_document
 from feedback_assets.errors import AuditError
-from feedback_assets_tests.audit.scenes import at, gate
+from feedback_assets.ledger.keys import new_private, sign_statement
+from feedback_assets.ledger.registry import Approver, register
+from feedback_assets_tests.audit.scenes import at, gate, past
 from feedback_assets_tests.worlds import World
 
 
@@ -70,10 +75,6 @@ def test_a_version_that_never_served_says_so(space):
 
 
 def test_a_version_whose_folder_is_gone_is_told_from_its_records(tmp_path):
-    import shutil
-
-    from feedback_assets_tests.audit.scenes import past
-
     other = past(tmp_path)
     shutil.rmtree(other.models / "3")
     told = why(other, "3")
@@ -102,3 +103,27 @@ def test_a_gate_without_a_number_has_no_margin():
 
 def test_times_are_told_in_utc(space):
     assert why(space, "3")["promotion"]["time"] == at(6).isoformat()
+
+
+def test_signatures_are_verified_again(tmp_path):
+    space = past(tmp_path)
+    settings = space.settings.model_copy(update={"keys": tmp_path / "keys"})
+    key = new_private(settings, "ada")
+    register(settings, Approver("ada", key.public, ("*",), at(0), None))
+    said = {"by": "ada", "version": "3", "action": "approve", "reason": "looked at it"}
+    good = {"statement": said, "signature": sign_statement(key, said), "key": key.fingerprint}
+    approve = next(d for d in decisions(space, "approve") if d.actor == "person:ada")
+    for number, details in enumerate(
+        (good, {**good, "statement": {**said, "reason": "another"}}, {**good, "key": "k" * 64})
+    ):
+        record(space, replace(approve, evidence={"again": number}, details=details))
+    people = why(space, "3")["let_in_by"]["people"]
+    assert [p["signature"] for p in people] == [
+        "by no key of theirs in approvers.yaml", "by no key of theirs in approvers.yaml",
+        "genuine", "not of this statement", "by no key of theirs in approvers.yaml",
+    ]  # fmt: skip
+    approved = next(
+        r for r in why_document(why(space, "3")).replies if r.question[-9:] == "approved?"
+    )
+    assert approved.tone == "bad"
+    assert "5 signatures are not genuine" in approved.told

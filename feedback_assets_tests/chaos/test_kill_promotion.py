@@ -62,7 +62,7 @@ def registry(root: Path) -> Callable[[], dict[str, Any]]:
 
 def decided_once(ledger: list[Decision]) -> bool:
     """Whether no version was judged twice, and none trained twice for one cause."""
-    judged = [d.version for d in ledger if d.kind != "retrain"]
+    judged = [d.version for d in ledger if d.kind in ("promote", "refuse")]
     trained = [(d.cause, d.evidence["training_digest"]) for d in ledger if d.kind == "retrain"]
     return len(set(judged)) == len(judged) and len(set(trained)) == len(trained)
 

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ STAGED: dict[str, Any] = {
     "rollout": {
         "stages": ["shadow", "canary"],
         "shadow": {"min_labels": 20},
-        "watch": {"days": 30, "min_labels": 20},
+        "watch": {"days": 30, "min_labels": 20, "unit": "row"},
     },
     "decide": {"unit": "row"},
 }
@@ -88,6 +88,8 @@ class Homes:
         self.before = self.look()
         self.after = self.take()
         self.boundaries: list[str] = self.after.pop("boundaries")
+        made = self.after["decisions"][len(self.before["decisions"]) :]
+        assert tuple(kind for kind, *_ in made) == scenario.does
 
     def anew(self) -> None:
         """Bring the home back to what it was before the step."""
@@ -189,24 +191,24 @@ def cases(*short: str) -> list[Any]:
 
 
 @pytest.fixture(scope="module")
-def forks() -> Iterator[Forks]:
+def homes_of(tmp_path_factory) -> Iterator[Callable[[str], Homes]]:
+    """The homes of a scenario by its name, each made once."""
+    made: dict[str, Homes] = {}
     with Forks(MODULE) as forks:
-        yield forks
 
+        def of(name: str) -> Homes:
+            if name not in made:
+                folder = tmp_path_factory.mktemp("homes")
+                made[name] = Homes(forks, folder, folder, SCENARIOS[name])
+            return made[name]
 
-def homes_of(forks: Forks, folder: Path, name: str) -> Homes:
-    homes = Homes(forks, folder, folder, SCENARIOS[name])
-    made = homes.after["decisions"][len(homes.before["decisions"]) :]
-    assert tuple(kind for kind, *_ in made) == homes.scenario.does
-    return homes
+        yield of
 
 
 @pytest.mark.parametrize("case", cases("staged", "watch"))
-def test_a_kill_at_any_boundary_leaves_old_or_new_and_the_next_run_heals(
-    forks, tmp_path, case, figures
-):
+def test_a_kill_at_any_boundary_leaves_old_or_new_and_the_next_run_heals(homes_of, case, figures):
     name, most = case
-    homes, reached = homes_of(forks, tmp_path, name), []
+    homes, reached = homes_of(name), []
     for at in spread(homes.boundaries, most):
         homes.anew()
         assert homes.fail("kill", at) == KILLED
@@ -234,8 +236,8 @@ def test_a_disk_that_is_full_at_any_boundary_leaves_old_or_new_and_heals(tmp_pat
 @pytest.mark.parametrize(
     "name", ["watch", *(pytest.param(n, marks=LONG) for n in ("staged", "by hand"))]
 )
-def test_the_service_follows_without_mlflow_which_is_told_later(forks, tmp_path, name):
-    homes = homes_of(forks, tmp_path, name)
+def test_the_service_follows_without_mlflow_which_is_told_later(homes_of, name):
+    homes = homes_of(name)
     homes.anew()
     homes.fail("no MLflow")
     said = homes.look()
@@ -246,8 +248,8 @@ def test_the_service_follows_without_mlflow_which_is_told_later(forks, tmp_path,
 
 
 @pytest.mark.parametrize("name", [*(pytest.param(n, marks=LONG) for n in ("staged", "by hand"))])
-def test_what_several_do_at_once_is_done_once(forks, tmp_path, name):
-    homes = homes_of(forks, tmp_path, name)
+def test_what_several_do_at_once_is_done_once(homes_of, name):
+    homes = homes_of(name)
     homes.anew()
     homes.take_at_once(3)
     check_healed(homes, homes.look())
@@ -263,8 +265,8 @@ def test_what_several_do_at_once_is_done_once(forks, tmp_path, name):
         ("the registry is left as it was", "commit mlflow/"),
     ],
 )
-def test_a_step_that_forgets_to_heal_is_seen(forks, tmp_path, mutant, boundary):
-    homes = homes_of(forks, tmp_path, "staged")
+def test_a_step_that_forgets_to_heal_is_seen(homes_of, mutant, boundary):
+    homes = homes_of("staged")
     last = max(i for i, name in enumerate(homes.boundaries, start=1) if boundary in name)
     homes.anew()
     assert homes.fail("kill", last) == KILLED
