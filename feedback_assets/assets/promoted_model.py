@@ -7,6 +7,7 @@ import dagster as dg
 import duckdb
 from pydantic import Field
 
+from feedback_assets.assets.acting import Acting, Judged
 from feedback_assets.assets.drill import last_drill
 from feedback_assets.assets.examination import page_path
 from feedback_assets.assets.following import confirm_following
@@ -21,7 +22,7 @@ from feedback_assets.assets.models import (
 )
 from feedback_assets.assets.projections import bring_in_line, notes_page
 from feedback_assets.assets.published import publish_models
-from feedback_assets.assets.settling import Acting, Judged, settle, watch
+from feedback_assets.assets.settling import settle, watch
 from feedback_assets.assets.space import CAUSE_TAG, EVIDENCE_TAG, VERSION_TAG, LoopSpace
 from feedback_assets.assets.trial import Look
 from feedback_assets.clock import Clock

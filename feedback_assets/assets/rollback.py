@@ -88,8 +88,10 @@ def undo(
     with one_at_a_time(space, LEAD):
         standing = _standing(space, undoes, to)
         if standing is not None:
-            publish_models(space)
-            return standing
+            try:  # signed and shown, should that have been cut short
+                return record(space, standing, run_id)
+            finally:
+                publish_models(space)
         last = _last(space, undoes)
         target = _target(space, int(last.version or 0), to)
         decision = Decision(

@@ -9,11 +9,11 @@ from typing import Any
 
 import duckdb
 
+from feedback_assets.assets.acting import numbers_of
 from feedback_assets.assets.examination import examined, fresh_rows
 from feedback_assets.assets.gate_facts import gate_facts
 from feedback_assets.assets.ledger import decisions
 from feedback_assets.assets.models import ModelVersion
-from feedback_assets.assets.settling import numbers_of
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.audit.configs import config_by_digest
 from feedback_assets.audit.facts import folder_of
