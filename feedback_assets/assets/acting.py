@@ -38,9 +38,11 @@ class Acting:
         }  # fmt: skip
         return Decision(**{**common, **said})
 
-    def record(self, draft: Decision) -> Decision:
-        """Record a decision of this run."""
-        made = record(self.space, draft, self.run_id)
+    def record(
+        self, draft: Decision, then: Callable[[LoopSpace], object] | None = None
+    ) -> Decision:
+        """Record a decision of this run; `then` follows at once."""
+        made = record(self.space, draft, self.run_id, then)
         self.tell(f"{made.kind}: {made.rule}: {made.reason}")
         return made
 

@@ -14,7 +14,6 @@ from feedback_assets.assets.space import LoopSpace
 from feedback_assets.config.schema import Config
 from feedback_assets.evaluation.suite import Versions, examine, suite_digest, suite_text
 from feedback_assets.labels.pool import holdout_sql, training_sql
-from feedback_assets.promotion.decisions import Decision
 from feedback_assets.serving.manifest import write_atomically
 from feedback_assets.training.fit import train
 from feedback_assets.training.onnx_model import OnnxModel
@@ -84,21 +83,6 @@ def suite_of(
     suite = examined(space, con, candidate, before, rows, space.config, tell)
     write_atomically(path, suite_text(suite).encode())
     return suite
-
-
-def suite_again(
-    space: LoopSpace,
-    con: duckdb.DuckDBPyConnection,
-    candidate: ModelVersion,
-    before: ModelVersion | None,
-    decision: Decision,
-    tell: Tell = silent,
-) -> Suite:
-    """The suite that a recorded gate was decided by, made anew from the rows that it names."""
-    days = decision.details.get("evaluation", {}).get("days")
-    rows = fresh_rows(space, con, candidate, before, days)
-    config = candidate.config() or space.config
-    return examined(space, con, candidate, before, rows, config, tell)
 
 
 def examined(

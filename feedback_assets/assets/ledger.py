@@ -4,7 +4,7 @@ import datetime as dt
 import fcntl
 import getpass
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -78,7 +78,12 @@ def _order(decision: Decision) -> tuple[object, ...]:
     return decision.time, int(decision.version or 0), decision.kind != "retrain"
 
 
-def record(space: LoopSpace, decision: Decision, run_id: str = "") -> Decision:
+def record(
+    space: LoopSpace,
+    decision: Decision,
+    run_id: str = "",
+    then: Callable[[LoopSpace], object] | None = None,
+) -> Decision:
     """Write a decision unless it is recorded already; what stands in the ledger is returned.
 
     A decision's id is a digest of its evidence: however often a crashed run is repeated, and by
@@ -86,11 +91,19 @@ def record(space: LoopSpace, decision: Decision, run_id: str = "") -> Decision:
     with what a process that died in between had recorded. A configuration that is not the one of the
     record before is recorded first.
 
+    Args:
+        space: The loop.
+        decision: What was decided.
+        run_id: Of the run, for the decisions table.
+        then: What must follow at once, before witnesses and table: that the services are told.
+
     Raises:
         LedgerError: The ledger is damaged, or no continuation of what was signed before.
     """
     changed = changed_config(space, decision)
     written = ledger_of(space).append([_entry(d) for d in (*changed, decision)])[-1]
+    if then is not None:
+        then(space)
     sign_newest(space)
     project(space, run_id)
     return _decision(written)

@@ -59,8 +59,7 @@ def _to_stage(acting: Acting, judged: Judged, at: Candidacy, move: Move) -> None
             "look": judged.look.to_dict() if judged.look else None,
         },
     )
-    acting.record(draft)
-    publish_models(space)
+    acting.record(draft, publish_models)
 
 
 def _make_room(acting: Acting, judged: Judged) -> None:
@@ -123,9 +122,7 @@ def refuse(
         numbers=numbers_of(suite),
         details=details,
     )
-    made = acting.record(_with_notes(acting.space, draft, candidate, suite))
-    publish_models(acting.space)
-    return made
+    return acting.record(_with_notes(acting.space, draft, candidate, suite), publish_models)
 
 
 def _promote(acting: Acting, judged: Judged, at: Candidacy, move: Move) -> None:
@@ -146,8 +143,7 @@ def _promote(acting: Acting, judged: Judged, at: Candidacy, move: Move) -> None:
             numbers=numbers_of(suite) | dict(judged.look.verdict.numbers if judged.look else {}),
             details=told,
         )
-        acting.record(_with_notes(space, draft, candidate, suite))
-        publish_models(space)
+        acting.record(_with_notes(space, draft, candidate, suite), publish_models)
     for older in open_candidates(decisions(space)):
         if int(older) < candidate.version:
             reason = f"version {candidate.version} is newer and serves"

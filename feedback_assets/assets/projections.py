@@ -4,7 +4,7 @@ from pathlib import Path
 
 from feedback_assets.assets.examination import suite_path
 from feedback_assets.assets.ledger import decisions, one_at_a_time, sign_newest
-from feedback_assets.assets.models import champion, model_version, versions
+from feedback_assets.assets.models import model_version, versions
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.assets.stages import align_registry
 from feedback_assets.promotion.decisions import Decision, Kind
@@ -48,16 +48,7 @@ def _show(space: LoopSpace, final: Decision) -> None:
     suite = suite_path(candidate, model_version(space, int(before)) if before else None)
     if suite.exists():
         files[suite.name] = suite.read_text("utf-8")
-    with one_at_a_time(space, "registry"):
-        serving = champion(space)
-        project_decision(
-            space.settings,
-            space.config,
-            candidate.manifest,
-            final,
-            serving.version if serving else None,
-            files,
-        )
+    project_decision(space.settings, space.config, candidate.manifest, final, files)
 
 
 def notes_page(space: LoopSpace, final: Decision) -> Path:

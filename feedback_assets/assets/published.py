@@ -175,7 +175,7 @@ def set_challenge(space: LoopSpace, wish: Challenge, actor: str, now: dt.datetim
                 evidence={
                     "stage": wish.stage,
                     "version": version,
-                    "after": decisions(space)[-1].decision_id,
+                    "after": next((d.decision_id for d in reversed(decisions(space))), None),
                 },
                 details={"stage": wish.stage, "by": BY_HAND},
             ),

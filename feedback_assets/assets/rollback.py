@@ -88,10 +88,8 @@ def undo(
     with one_at_a_time(space, LEAD):
         standing = _standing(space, undoes, to)
         if standing is not None:
-            try:  # signed and shown, should that have been cut short
-                return record(space, standing, run_id)
-            finally:
-                publish_models(space)
+            # told, signed and shown, should that have been cut short
+            return record(space, standing, run_id, publish_models)
         last = _last(space, undoes)
         target = _target(space, int(last.version or 0), to)
         decision = Decision(
@@ -108,10 +106,7 @@ def undo(
             numbers=dict(numbers or {}),
             details={"undoes": last.decision_id, "by": by, "look": dict(look) if look else None},
         )
-        try:
-            return record(space, decision, run_id)
-        finally:  # the ledger may hold it although its readable table could not be written
-            publish_models(space)
+        return record(space, decision, run_id, publish_models)
 
 
 def _standing(space: LoopSpace, undoes: str | None, to: int | None) -> Decision | None:

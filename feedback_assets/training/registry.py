@@ -94,17 +94,15 @@ def project_decision(
     config: Config,
     manifest: Mapping[str, Any],
     decision: Any,
-    champion: int | None,
     files: Mapping[str, str],
 ) -> None:
-    """Bring the registry in line with a decision of the ledger, however often.
+    """Show a decision of the ledger with its version, however often; aliases are `project_stages`'.
 
     Args:
         settings: Where MLflow's database is.
         config: The loop.
         manifest: The judged candidate's, with `version` and `mlflow_run_id`.
         decision: A `promotion.decisions.Decision`.
-        champion: The version in production after it, by the ledger; None if there is none.
         files: Text files kept with the candidate's run, under `decision/`.
     """
     version = str(manifest["version"])
@@ -120,11 +118,6 @@ def project_decision(
             client.set_model_version_tag(config.name, version, name, value)
         for name, text in files.items():
             client.log_text(manifest["mlflow_run_id"], text, f"decision/{name}")
-        _set_champion(client, config.name, champion)
-        stage = CHAMPION if version == str(champion) else "refused"
-        if decision.kind == "promote" and version != str(champion):
-            stage = "retired"
-        client.set_model_version_tag(config.name, version, "stage", stage)
 
 
 def keep_files(settings: Settings, run_id: str, files: Mapping[str, str]) -> None:
@@ -321,16 +314,3 @@ def _by_alias(client: Any, loop: str, alias: str) -> int | None:
         if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             raise
         return None
-
-
-def _set_champion(client: Any, loop: str, champion: int | None) -> None:
-    before = _by_alias(client, loop, CHAMPION)
-    if before == champion:
-        return
-    if before is not None:
-        client.set_model_version_tag(loop, str(before), "stage", "retired")
-    if champion is None:
-        client.delete_registered_model_alias(loop, CHAMPION)
-        return
-    client.set_registered_model_alias(loop, CHAMPION, str(champion))
-    client.set_model_version_tag(loop, str(champion), "stage", CHAMPION)

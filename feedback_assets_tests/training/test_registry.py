@@ -52,12 +52,12 @@ def register(place, trained, identity="one"):
     return facts | registry.register_candidate(place, LOOP, *given)
 
 
-def decide(place, facts, kind, champion):
+def decide(place, facts, kind):
     decision = SimpleNamespace(
         kind=kind, decision_id="d", time=NOW, rule="paired bootstrap", reason="better by 0.01"
     )
     notes = {"release_notes.md": f"# {kind}"}
-    registry.project_decision(place, LOOP, facts, decision, champion, notes)
+    registry.project_decision(place, LOOP, facts, decision, notes)
 
 
 def client(place):
@@ -103,19 +103,15 @@ def test_the_same_training_is_registered_once(place, trained):
     assert register(place, trained, "two")["version"] == 2
 
 
-def test_decisions_move_the_champion_and_may_be_repeated(place, trained):
-    one, two, three = (register(place, trained, str(i)) for i in range(3))
-    for facts, kind, champion in [
-        (one, "promote", 1), (two, "refuse", 1), (three, "promote", 3), (three, "promote", 3),
-        (one, "promote", 3),
-    ]:  # fmt: skip
-        decide(place, facts, kind, champion)
-    assert registry.aliases(place, LOOP.name) == {"champion": 3, "candidate": 3}
+def test_decisions_are_told_with_their_version_and_may_be_repeated(place, trained):
+    one, two = (register(place, trained, str(i)) for i in range(2))
+    for facts, kind in [(one, "promote"), (two, "refuse"), (one, "promote")]:
+        decide(place, facts, kind)
     found = client(place)
-    stages = [found.get_model_version(LOOP.name, str(v)).tags["stage"] for v in (1, 2, 3)]
-    assert stages == ["retired", "refused", "champion"]
+    told = [found.get_model_version(LOOP.name, str(v)).tags["decision"] for v in (1, 2)]
+    assert told == ["promote", "refuse"]
     assert found.get_model_version(LOOP.name, "2").tags["reason"] == "better by 0.01"
-    notes = found.list_artifacts(three["mlflow_run_id"], "decision")
+    notes = found.list_artifacts(one["mlflow_run_id"], "decision")
     assert [a.path for a in notes] == ["decision/release_notes.md"]
 
 
