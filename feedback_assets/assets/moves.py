@@ -41,7 +41,7 @@ def make(acting: Acting, judged: Judged, at: Candidacy, move: Move) -> None:
 
 
 def _to_stage(acting: Acting, judged: Judged, at: Candidacy, move: Move) -> None:
-    space, candidate = acting.space, judged.candidate
+    candidate = judged.candidate
     if move.stage == "shadow":
         _make_room(acting, judged)
     draft = acting.draft(
