@@ -13,7 +13,6 @@ from feedback_assets.assets.promoted_model import PromotionConfig, candidates_of
 from feedback_assets.assets.space import VERSION_TAG, LoopSpace
 from feedback_assets.evaluation.suite import suite_digest, suite_text
 from feedback_assets.reports.evaluation_page import evaluation_page
-from feedback_assets.serving.manifest import write_atomically
 from feedback_assets.tables.connection import connect
 from feedback_assets.training.registry import keep_files
 
@@ -48,7 +47,7 @@ def evaluation_report(space: LoopSpace) -> dg.AssetsDefinition:
             return dg.MaterializeResult(metadata={"candidate": candidate.version})
         with connect(space.settings) as con:
             suite = suite_of(space, con, candidate, before, context.log.info)
-        write_page(space, candidate, before, suite)
+        keep(space, candidate, before, suite)
         return dg.MaterializeResult(
             data_version=dg.DataVersion(suite_digest(suite)),
             metadata=figures(space, candidate, before, suite),
@@ -57,13 +56,12 @@ def evaluation_report(space: LoopSpace) -> dg.AssetsDefinition:
     return _evaluation_report
 
 
-def write_page(
+def keep(
     space: LoopSpace, candidate: ModelVersion, before: ModelVersion | None, suite: Suite
 ) -> None:
-    """The page below the reports folder, and both as artifacts of the candidate's MLflow run."""
+    """Suite and page as artifacts of the candidate's MLflow run."""
     page = page_path(space, candidate, before)
-    html = evaluation_page(suite, space.config)
-    write_atomically(page, html.encode())
+    html = page.read_text("utf-8") if page.exists() else evaluation_page(suite, space.config)
     keep_files(
         space.settings,
         candidate.manifest["mlflow_run_id"],

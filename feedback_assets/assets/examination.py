@@ -14,6 +14,7 @@ from feedback_assets.assets.space import LoopSpace
 from feedback_assets.config.schema import Config
 from feedback_assets.evaluation.suite import Versions, examine, suite_digest, suite_text
 from feedback_assets.labels.pool import holdout_sql, training_sql
+from feedback_assets.reports.evaluation_page import evaluation_page
 from feedback_assets.serving.manifest import write_atomically
 from feedback_assets.training.fit import train
 from feedback_assets.training.onnx_model import OnnxModel
@@ -70,7 +71,7 @@ def suite_of(
     before: ModelVersion | None,
     tell: Tell = silent,
 ) -> Suite:
-    """The suite of a pair; what was found once stands.
+    """The suite of a pair and its page; what was found once stands.
 
     Raises:
         GateError: The two are one model.
@@ -82,6 +83,8 @@ def suite_of(
     rows = fresh_rows(space, con, candidate, before)
     suite = examined(space, con, candidate, before, rows, space.config, tell)
     write_atomically(path, suite_text(suite).encode())
+    page = evaluation_page(suite, space.config)
+    write_atomically(page_path(space, candidate, before), page.encode())
     return suite
 
 
