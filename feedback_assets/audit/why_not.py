@@ -83,16 +83,18 @@ def by_rule(decision: Decision, config: Config) -> Json:
     look = decision.details.get("look") or {}
     verdict = decision.details.get("verdict") or look.get("verdict") or {}
     numbers = {k: finite(v) for k, v in decision.numbers.items()}
-    lower, least = numbers.get("lower"), config.gate.min_improvement
-    simple = lower is not None and not verdict and decision.kind == "refuse" and lower <= least
+    numbers |= verdict.get("numbers") or {}
+    least = config.gate.min_improvement
+    seen = numbers.get("gain") if verdict else numbers.get("lower")
+    short = seen is not None and seen <= least and decision.kind in ("refuse", "rollback")
     return {
         "name": decision.rule,
         "passed": False,
-        "observed": lower if simple else None,
-        "threshold": least if simple else None,
-        "by": {"absolute": least - (lower or 0.0), "relative": None} if simple else None,
+        "observed": seen if short else None,
+        "threshold": least if short else None,
+        "by": {"absolute": least - (seen or 0.0), "relative": None} if short else None,
         "reason": decision.reason,
-        "numbers": {**numbers, **(verdict.get("numbers") or {})},
+        "numbers": numbers,
     }
 
 
