@@ -20,6 +20,7 @@ from feedback_assets.errors import ApprovalError, ServingError, TrainingError
 from feedback_assets.promotion.decisions import Decision
 from feedback_assets.promotion.gates import PROOF
 from feedback_assets.promotion.rollout import BY_HAND, REJECTED, final_of, on_trial
+from feedback_assets.promotion.verdict import PROVEN_WORSE
 from feedback_assets.serving.manifest import Manifest, Published, read_manifest
 from feedback_assets.serving.publish import publish, published
 
@@ -204,9 +205,11 @@ def refuse_unproven(space: LoopSpace, version: str) -> None:
         if not gate["passed"] and gate["name"] != PROOF
     ]
     final = final_of(own)
-    by_person = final is not None and final.rule == REJECTED
-    if failed or by_person:
-        what = f"gate {', '.join(failed)}" if failed else final.reason if final else ""
+    refused = final is not None and final.rule in (REJECTED, PROVEN_WORSE)
+    back = [d for d in decisions(space, "rollback") if d.previous_version == version]
+    if failed or refused or back:
+        ended = final if refused else back[-1] if back else None
+        what = f"gate {', '.join(failed)}" if failed else ended.reason if ended else ""
         raise ApprovalError(
             f"{space.name}: version {version} was refused ({what}) and may not answer requests; see "
             f"feedback-assets why-not {space.name} {version}"

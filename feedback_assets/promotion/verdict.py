@@ -35,6 +35,7 @@ from feedback_assets.promotion.utility import (
     shrunk_gain,
 )
 
+PROVEN_WORSE = "proven worse"
 _LARGEST = 700.0
 
 
@@ -86,7 +87,7 @@ def verdict(config: Config, paired: Paired, rows_per_day: float | None) -> Verdi
     if paired.log_worse >= math.log(bar):
         return say(
             "reject",
-            "proven worse",
+            PROVEN_WORSE,
             f"the proof that it is worse is {_proof(paired.log_worse, bar)}",
         )
     if not known and decide.switching_cost > 0:
