@@ -9,6 +9,7 @@ from dagster._core.storage.tags import RUN_KEY_TAG, SENSOR_NAME_TAG
 from feedback_assets.assets.space import CAUSE_TAG, LoopSpace
 from feedback_assets.clock import Clock
 from feedback_assets.inprocess import first_problem, run_in_process
+from feedback_assets.loop import SENSORS
 
 QUIET_AFTER = 12
 
@@ -43,11 +44,10 @@ class Ticker:
     def __post_init__(self) -> None:
         self._job = self.definitions.resolve_implicit_global_asset_job_def()
         self._repository = self.definitions.get_repository_def()
+        # in the order of the dataflow: a new candidate is judged before older ones are looked at again
         self._sensors = [
-            sensor
-            for sensor in self._repository.sensor_defs
-            if not isinstance(sensor, dg.AutomationConditionSensorDefinition)
-            and sensor.name.startswith(f"{self.space.name}_")
+            self._repository.get_sensor_def(f"{self.space.name}_{make.__name__}")
+            for make in SENSORS
         ]
 
     def settle(self) -> Iterator[Finished]:

@@ -64,7 +64,7 @@ def usual(kind: str) -> dict[str, Any]:
         "model": {"window_days": 7},
         "decide": {"unit": "row"},
         "kpi": {"unit": "EUR", **worth},
-        "rollout": {"stages": ["shadow", "canary"], "watch": {"days": 30}},
+        "rollout": {"stages": ["shadow", "canary"], "watch": {"days": 30, "unit": "row"}},
     }
 
 

@@ -271,7 +271,7 @@ def test_an_override_counts_until_it_expires() -> None:
     assert overrides(let_through("ann"), now=48.9) == ["latency"]
     assert overrides(let_through("ann"), now=49) == []
     # It may hold for longer than an approval: as long as a trial and the asking can take.
-    longest = (28 + 14) * 24 + 72
+    longest = (56 + 14) * 24 + 72
     assert overrides(let_through("ann", expires_at=hours(1 + longest)), now=400) == ["latency"]
     assert overrides(let_through("ann", expires_at=hours(1.1 + longest)), now=400) == []
 

@@ -61,7 +61,7 @@ def test_no_decision_gives_an_empty_ledger_with_its_types() -> None:
 
 
 def test_unknown_kinds_and_naive_times_are_refused() -> None:
-    with pytest.raises(ValueError, match="'guess' is none of retrain"):
+    with pytest.raises(ValueError, match="'guess' is none of config"):
         replace(DECISION, kind="guess")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="aware"):
         replace(DECISION, time=dt.datetime(2024, 3, 1))  # noqa: DTZ001

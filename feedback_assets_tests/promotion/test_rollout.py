@@ -122,7 +122,7 @@ def test_shadow_waits_for_labels_and_days_and_ends() -> None:
 @pytest.mark.parametrize("stages", [["shadow"], ["canary"], ["shadow", "canary"]])
 @pytest.mark.parametrize("verdict", [None, WAIT])
 def test_nothing_is_promoted_without_a_proof(stages: list[str], verdict: Verdict | None) -> None:
-    rollout = Rollout.model_validate({"stages": stages})
+    rollout = Rollout.model_validate({"stages": stages, "shadow": {"max_days": 14}})
     last = stage(stages[-1], 0, passed_over=stages[-1] == "canary")
     for day in (0.5, 5, 13):
         found = move(at(last), rollout, day=day, verdict=verdict, canary=GOOD, served=False)
