@@ -33,8 +33,8 @@ from feedback_assets.tables.connection import connect
 DESCRIPTION = """The champion of {title}, for {kpi}.
 
 A candidate must pass every gate of the YAML file, on fresh rows that neither model was trained on.
-Then it goes through the stages of `rollout`, and takes the champion's place when it is proven not
-worse and expected to be worth the change in {metric}; people are asked where `approval` says so. For
+Then it goes through the stages of `rollout`, and takes the champion's place when it is proven safe,
+better ({metric}) and worth the change; people are asked where `approval` says so. For
 `rollout.watch.days` the new champion is compared with the one it replaced, and taken back if it is
 worse. A refusal is a success with its reason. `feedback-assets why {name}` tells the whole story."""
 SHOWN_SEGMENTS = 20
