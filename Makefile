@@ -22,7 +22,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $(STAMP)
 
-demo: setup ## Keep a model right through the flights of 2013 (about twelve minutes)
+demo: setup ## Keep a model right through the flights of 2013 (about fifteen minutes)
 	@$(BIN)/feedback-assets demo
 
 ui: setup ## Open the Dagster UI, its daemon and the reports on loopback
