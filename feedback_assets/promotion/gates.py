@@ -98,16 +98,6 @@ def still_overridden(
     )
 
 
-def all_passed(checks: Sequence[GateCheck]) -> bool:
-    """Whether the candidate gets through; not without any gate."""
-    return bool(checks) and all(check.passed for check in checks)
-
-
-def refused_by(checks: Sequence[GateCheck]) -> str:
-    """The gates that failed, in words; empty if none did."""
-    return "; ".join(f"{check.name}: {check.reason}" for check in checks if not check.passed)
-
-
 def _with_override(check: GateCheck, overrides: Sequence[Override], now: dt.datetime) -> GateCheck:
     mine = [o for o in overrides if o.gate == check.name and o.expires_at > now]
     if check.passed or check.name == PROOF or not mine:

@@ -203,6 +203,8 @@ class Move:
 
 def next_move(rollout: Rollout, at: Candidacy, seen: Situation) -> Move:
     """The one thing to do next; `stay` when nothing is to be done before something changes."""
+    if not seen.gates:
+        return Move("refuse", "gate: none", "no gate stands in the loop's file: nothing was proven")
     failed = [gate for gate in seen.gates if not gate.passed]
     if failed:
         names = ", ".join(gate.name for gate in failed)

@@ -102,6 +102,11 @@ def test_a_failed_gate_refuses_wherever_it_is() -> None:
         assert (found.to, found.rule, found.reason) == ("refuse", "gate: latency", "too slow")
 
 
+def test_no_gate_at_all_lets_nobody_through() -> None:
+    for where in (at(), at(stage("shadow", 0)), at(stage("shadow", 0), stage("canary", 1))):
+        assert move(where, gates=(), verdict=PROMOTE, canary=GOOD) == "refuse"
+
+
 def test_a_worse_candidate_is_refused_in_each_stage() -> None:
     assert move(at(stage("shadow", 0)), verdict=REJECT) == "refuse"
     assert move(at(stage("shadow", 0), stage("canary", 1)), verdict=REJECT, canary=GOOD) == "refuse"
