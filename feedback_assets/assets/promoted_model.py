@@ -38,6 +38,8 @@ better ({metric}) and worth the change; people are asked where `approval` says s
 `rollout.watch.days` the new champion is compared with the one it replaced, and taken back if it is
 worse. A refusal is a success with its reason. `feedback-assets why {name}` tells the whole story."""
 SHOWN_SEGMENTS = 20
+LOOKS = ("rollout", "watch", "heal")
+"""Causes of runs that look again at what is known."""
 
 
 class PromotionConfig(dg.Config):
@@ -79,7 +81,8 @@ def promoted_model(space: LoopSpace) -> dg.AssetsDefinition:
             project(space, acting.run_id)
             publish_models(space)
             watched = watch(acting)
-            for candidate in candidates_of(space, version):
+            new = context.run.tags.get(CAUSE_TAG) not in LOOKS
+            for candidate in candidates_of(space, version, new):
                 judged = settle(acting, candidate)
             confirm_following(space, acting.now, acting.run_id)
             bring_in_line(space)
@@ -117,8 +120,14 @@ def acting_in(
     )
 
 
-def candidates_of(space: LoopSpace, version: int | None) -> list[ModelVersion]:
+def candidates_of(space: LoopSpace, version: int | None, new: bool = True) -> list[ModelVersion]:
     """Whom to judge: the named one, else all on trial and the newest that waits, else the newest.
+
+    Args:
+        space: The loop.
+        version: The candidate that is named.
+        new: Whether one whose gates were not asked yet may be among them: the sensor `promotion` has
+            those examined by `evaluation_report` first.
 
     Raises:
         dg.Failure: Nothing was trained yet.
@@ -127,13 +136,16 @@ def candidates_of(space: LoopSpace, version: int | None) -> list[ModelVersion]:
         return [model_version(space, version)]
     known = decisions(space)
     tried = [at.version for at in trials(known, space.config_digest)]
-    waiting = [*tried, *(v for v in open_candidates(known)[-1:] if v not in tried)]
+    judged = {d.version for d in known if d.kind == "gate"}
+    newest = [v for v in open_candidates(known)[-1:] if v not in tried and (new or v in judged)]
+    waiting = [*tried, *newest]
     if waiting:
         return [model_version(space, int(v)) for v in waiting]
     trained = versions(space)
     if not trained:
         raise dg.Failure(f"{space.name} has no candidate: materialize candidate_model first")
-    return [trained[-1]]
+    seen = [model for model in trained if new or str(model.version) in judged]
+    return [(seen or trained)[-1]]
 
 
 def figures(

@@ -95,6 +95,19 @@ def test_ledger_manifest_and_registry_agree(turned: World) -> None:
     assert aliases(turned.settings, "tiny")["champion"] == serving.version
 
 
+def test_every_candidate_was_examined_by_its_own_asset(turned: World) -> None:
+    told = turned.instance.fetch_materializations(
+        turned.space.key("evaluation_report"), limit=20
+    ).records
+    examined = {
+        record.asset_materialization.metadata["candidate"].value
+        for record in told
+        if record.asset_materialization
+    }
+    asked = {int(d.version or 0) for d in decisions(turned.space, "gate")} - {1}
+    assert asked <= examined
+
+
 def test_nothing_is_asked_twice(turned: World) -> None:
     before = len(decisions(turned.space))
     assert list(turned.ticker.settle()) == []
