@@ -67,3 +67,20 @@ class AuditError(FeedbackAssetsError):
 
 class ApprovalError(FeedbackAssetsError):
     """An approval, a rejection or an override does not count."""
+
+
+class ReviewError(FeedbackAssetsError):
+    """Questions or answers of people cannot be kept, read or understood."""
+
+
+class LabelStudioError(ReviewError):
+    """Label Studio refused, did not answer, or answered what cannot be read.
+
+    Attributes:
+        status: HTTP status of its answer; None where none came that could be read, so that it is
+            unknown whether it did what was asked.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status

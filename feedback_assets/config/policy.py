@@ -178,6 +178,24 @@ class OfficeHours(Strict):
         return self
 
 
+class Wait(Strict):
+    """Train later where the labels that are still to come are worth more than the delay costs.
+
+    A model trained with n labels of the new time is taken to give n / (n + half_labels) of what a
+    retrain can gain, on each day that it serves. So training now gives that share on all
+    `serves_days`; training d days later a larger share on fewer days. The day with the most decides.
+    """
+
+    half_labels: Annotated[int, Field(ge=1)] | None = None
+    """New labels that bring half of the gain; if absent `min_new_labels`, or 1 if that is less."""
+    serves_days: Annotated[float, Field(gt=0)] | None = None
+    """Days that a new model serves; if absent the median time between past retrains, or 30."""
+    max_days: Annotated[float, Field(gt=0)] = 14
+    """Looks no further ahead than this."""
+    least_gain: Annotated[float, Field(ge=0)] = 0.02
+    """Waits only if that is better by this share."""
+
+
 class Trigger(Strict):
     """When a candidate is trained: when its condition holds and nothing forbids it."""
 
@@ -197,6 +215,9 @@ class Trigger(Strict):
     """Whatever the cause, no retrain with fewer new labels: it could learn nothing."""
     office_hours: OfficeHours | None = None
     """Train only then; at any time if absent."""
+    wait: Wait | None = None
+    """Wait for labels that are still to come where that is worth more; `{}` for the defaults, never
+    if absent."""
 
     @property
     def label_quota(self) -> int | None:

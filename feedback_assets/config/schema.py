@@ -10,14 +10,18 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from feedback_assets.config.evaluation import Evaluation
+from feedback_assets.config.flags import Flags
 from feedback_assets.config.gate import Gate as Gate
 from feedback_assets.config.gate import Metric as Metric
 from feedback_assets.config.judgement import Drift, Performance
 from feedback_assets.config.policy import Trigger
+from feedback_assets.config.pool import Pool
+from feedback_assets.config.review import Review
 from feedback_assets.config.rollout import Approval, Decide, Rollout
 from feedback_assets.config.section import ColumnName, Strict
 from feedback_assets.config.serve import Serve
 from feedback_assets.config.source import Sources
+from feedback_assets.config.trust import Trust
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Owner = Annotated[str, StringConstraints(pattern=r"^(team:[\w-]+|[^@\s]+@[^@\s]+\.[^@\s]+)$")]
@@ -28,6 +32,7 @@ RESERVED_COLUMNS = frozenset(
         "prediction_id", "event_time", "received_time", "model_version", "role", "propensity",
         "score", "prediction", "label", "label_event_time", "label_received_time", "label_delay_days",
         "label_source", "label_status", "label_count", "label_conflict", "labels_seen", "rating",
+        "label_principal", "label_confidence", "flags", "weight",
         "rejected", "source_file", "partition_key", "split", "event_id", "kind", "value", "confidence", "source", "rows", "events",
     }
 )  # fmt: skip
@@ -139,6 +144,16 @@ class Columns(Strict):
         return self
 
 
+class Selective(Strict):
+    """The truth becomes known only of some rows, by what was decided: loans that were granted."""
+
+    known_when: Annotated[str, StringConstraints(min_length=1)]
+    """SQL over a row of the feedback table that says for which, as in `prediction = 1`."""
+    propensity: Literal["logged", "none"] = "none"
+    """logged: `columns.propensity` holds the chance of the decision taken, and labels are weighted by
+    its inverse; none: nothing can be said of the others, and every page says so."""
+
+
 class Label(Strict):
     """What the truth is and how late it may come."""
 
@@ -152,6 +167,8 @@ class Label(Strict):
     """Binary: the score from which the answer is positive."""
     max_delay_days: Annotated[float, Field(gt=0)] = 30
     """A label that comes later is counted and kept, but no longer joined."""
+    selective: Selective | None = None
+    """The truth becomes known only of some rows; of all if absent."""
 
     @model_validator(mode="after")
     def _classes_where_needed(self) -> Self:
@@ -198,23 +215,6 @@ class Model(Strict):
     """Largest allowed difference between ONNX and the estimator on any held-out row."""
 
 
-class Pool(Strict):
-    """Which rows may be trained on."""
-
-    maturity: Annotated[float, Field(gt=0, le=1)] = 0.99
-    """Share of a day's labels that must have arrived, by the learned delay curve."""
-    mature_after_days: Annotated[float, Field(ge=0)] | None = None
-    """A fixed age instead of the learned one."""
-    holdout_days: Annotated[float, Field(gt=0)] = 7
-    """The newest mature days, which training never sees and the gate compares on."""
-    min_rows: Annotated[int, Field(ge=1)] = 200
-    """No training with fewer rows."""
-    relevance_days: Annotated[int, Field(ge=0)] = 90
-    """Rows of segments that had no traffic for so long are left out; 0 keeps all."""
-    drop_conflicts: bool = True
-    """Leave out rows whose label is disputed."""
-
-
 class Contract(Strict):
     """When data is too bad to build on."""
 
@@ -259,6 +259,12 @@ class Config(Strict):
     """When to train."""
     pool: Pool = Pool()
     """What to train on."""
+    flags: Flags = Flags()
+    """Which predictions deserve a second look."""
+    trust: Trust = Trust()
+    """Whose labels count how much."""
+    review: Review = Review()
+    """Which rows people are asked about."""
     evaluation: Evaluation = Evaluation()
     """How a candidate is examined."""
     gate: Gate = Gate()
@@ -296,6 +302,7 @@ class Config(Strict):
                 f"performance.segment_pairs names columns that are no segments: {', '.join(apart)}"
             )
         self._promotion_fits()
+        self._labels_fit()
         self.serve.check(
             self.label.kind, self.label.classes, self.columns.features + self.columns.carried
         )
@@ -307,6 +314,30 @@ class Config(Strict):
                 f"gate.metric {self.gate.metric} does not fit a {self.label.kind} label"
             )
         return self
+
+    def _labels_fit(self) -> None:
+        """What people are asked and what weighs rows names columns that there are."""
+        declared = {*self.columns.features, *self.columns.carried}
+        for field, names in (("by", self.review.by), ("show", self.review.show)):
+            strange = sorted(set(names) - declared)
+            if strange:
+                raise ValueError(f"review.{field} names undeclared columns: {', '.join(strange)}")
+        answers = {"binary": {"0", "1"}, "multiclass": set(self.label.classes), "regression": set()}
+        strange = sorted(set(self.review.words) - answers[self.label.kind])
+        if strange:
+            raise ValueError(f"review.words: the label has no value {', '.join(strange)}")
+        strange = sorted(set(self.pool.reweigh) - set(self.columns.protected))
+        if strange:
+            raise ValueError(f"pool.reweigh are not in columns.protected: {', '.join(strange)}")
+        if self.label.kind == "regression":
+            uncertain = {"entropy", "margin", "least_confidence"} & set(self.review.mix)
+            if self.review.per_day and uncertain:
+                raise ValueError(
+                    f"review.mix: {', '.join(sorted(uncertain))} need a label with classes; "
+                    "committee, density, diversity, stratified, drifted and random do not"
+                )
+            if self.review.automatic or self.pool.reweigh:
+                raise ValueError("review.automatic and pool.reweigh need a label with classes")
 
     def _promotion_fits(self) -> None:
         """Evaluation and gate name only columns that there are, and fit the label."""

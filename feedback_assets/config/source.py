@@ -61,7 +61,9 @@ class FeedbackColumns(Strict):
     kind: ColumnName | None = None
     """label, correction, rating or rejection; label if absent."""
     source: ColumnName | None = None
-    """Who or what said so."""
+    """What kind of evidence it is, as in chargeback or agent."""
+    principal: ColumnName | None = None
+    """Who said so and can be held to it; what the service takes is under its token's name."""
     confidence: ColumnName | None = None
     """How sure the source is, 0 to 1; 1 if absent."""
 
