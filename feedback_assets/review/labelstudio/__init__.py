@@ -1,0 +1,1 @@
+"""Questions put into a project of Label Studio, and what people said there."""
