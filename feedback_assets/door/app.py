@@ -27,7 +27,11 @@ from feedback_assets.door.options import DoorOptions
 from feedback_assets.door.probes import Probes
 from feedback_assets.door.problems import MEDIA_TYPE, Problem
 from feedback_assets.door.refused import Quarantine
+from feedback_assets.door.reviewing import ReviewDesk
+from feedback_assets.door.reviewpage import review_files
+from feedback_assets.door.routes_review import ReviewRoutes
 from feedback_assets.door.routes_v1 import LoopRoutes
+from feedback_assets.door.routes_webhook import WebhookRoutes
 from feedback_assets.door.rows import RowCodec
 from feedback_assets.door.state import OpenLoop, Service
 from feedback_assets.door.trypage import try_files
@@ -40,6 +44,13 @@ LOOP_ROUTES = (
     ("POST", "/v1/{loop}/feedback", LoopRoutes, "feedback"),
     ("GET", "/v1/{loop}/predictions/{id}", LoopRoutes, "prediction"),
     ("GET", "/v1/{loop}/model", LoopRoutes, "model"),
+    ("GET", "/v1/{loop}/review/next", ReviewRoutes, "next"),
+    ("GET", "/v1/{loop}/review/progress", ReviewRoutes, "progress"),
+    ("POST", "/v1/{loop}/review/undo", ReviewRoutes, "undo"),
+    ("POST", "/v1/{loop}/review/label-studio", WebhookRoutes, "label_studio"),
+    ("GET", "/v1/{loop}/review/{id}/opinion", ReviewRoutes, "opinion"),
+    ("POST", "/v1/{loop}/review/{id}/answer", ReviewRoutes, "answer"),
+    ("POST", "/v1/{loop}/review/{id}/skip", ReviewRoutes, "skip"),
     ("GET", "/v2/models/{loop}", ModelRoutes, "metadata"),
     ("GET", "/v2/models/{loop}/ready", ModelRoutes, "ready"),
     ("POST", "/v2/models/{loop}/infer", ModelRoutes, "infer"),
@@ -95,6 +106,7 @@ class Application:
                 service.loops[name] = loop
                 loop.engine.start()
                 closing.callback(loop.engine.close)
+                closing.callback(loop.desk.close)
                 service.meters.watch(name, loop.engine)
             service.counters = CounterKeeper(
                 service.meters, service.inbox, stop=service.options.stop
@@ -139,6 +151,7 @@ class Application:
         texts = {
             "/openapi.json": (openapi(service), b"application/json", ()),
             **try_files(service),
+            **review_files(service),
         }
         for path, (content, media_type, headers) in texts.items():
             page = Endpoint(service, path, _constant(content, media_type, headers), "GET")
@@ -199,6 +212,7 @@ def _opened(service: Service, config: Config) -> OpenLoop:
         meter,
         Engine(config, service.settings, service.inbox.append_soon, service.now),
         Quarantine(config, service.inbox, meter),
+        ReviewDesk(config, service.settings),
     )
 
 

@@ -21,7 +21,7 @@ class EventFaults:
     Args:
         checks: Kind, None for none stated, to the check of its values.
         moments: The times the loop takes.
-        replay: Events may state `received_time`.
+        replay: Events may state `received_time` and `principal`.
         max_events: Events in one body.
     """
 
@@ -33,6 +33,7 @@ class EventFaults:
         self._times = ("event_time", "received_time") if replay else ("event_time",)
         self._known = [
             "prediction_id", "value", "kind", "event_id", *self._times, "source", "confidence",
+            *(["principal"] if replay else []),
         ]  # fmt: skip
         self._max_events = max_events
 
@@ -61,8 +62,8 @@ class EventFaults:
         if not isinstance(said, str) or not ID.match(said):
             words = BAD_ID if "prediction_id" in event else "is missing"
             found.append(Fault(f"{base}/prediction_id", words))
-        for name in ("event_id", "source"):
-            word = event.get(name)
+        for name in ("event_id", "source", "principal"):
+            word = event.get(name) if name in self._known else None
             if word is not None and not is_word(word):
                 found.append(Fault(f"{base}/{name}", BAD_WORD))
         stated = (name for name in self._times if name in event)

@@ -41,6 +41,7 @@ class Replayed(Said, forbid_unknown_fields=True, gc=False):
     """One event of a replay."""
 
     received_time: _Time = UNSET
+    principal: _Word | UnsetType | None = UNSET
 
 
 class Event(NamedTuple):
@@ -54,6 +55,8 @@ class Event(NamedTuple):
     received_us: int | None
     source: str | None
     confidence: float | None
+    principal: str | None = None
+    """Who said it, in a replay."""
 
 
 class EventCodec:
@@ -61,7 +64,7 @@ class EventCodec:
 
     Args:
         config: The loop.
-        replay: Events may state `received_time`.
+        replay: Events may state `received_time` and `principal`.
     """
 
     def __init__(self, config: Config, replay: bool = False) -> None:
@@ -143,6 +146,7 @@ def _event(
     source: Any,
     confidence: Any,
     received_time: Any = UNSET,
+    principal: Any = UNSET,
 ) -> Event:
     return Event(
         prediction_id,
@@ -153,6 +157,7 @@ def _event(
         _us(received_time),
         source or None,
         None if confidence is UNSET else confidence,
+        principal or None,
     )
 
 

@@ -4,6 +4,7 @@ from feedback_assets.door.tallies import Counts, Spreads
 
 REQUEST_BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10)
 SCORING_BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1)
+PONDERING_BOUNDS = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 
 
 class Families:
@@ -37,6 +38,14 @@ class Families:
         self.quarantined = Counts(
             "quarantined", "Refused payloads, kept with their reason or only counted.", "model"
         )
+        self.asked = Counts("review_questions", "Questions put to people.", "model")
+        self.reviewed = Counts(
+            "review_answers", "What people said to questions, by what became of it.",
+            "model", "route", "outcome",
+        )  # fmt: skip
+        self.pondering = Spreads(
+            "review_answer_seconds", "Time a person took for an answer.", PONDERING_BOUNDS, "model"
+        )
         self.limited = Counts("rate_limited", "Requests beyond the rate of a principal.", "model")
         self.refusals = Counts(
             "door_requests_refused", "Requests turned away at the door.", "reason"
@@ -58,5 +67,5 @@ class Families:
         """Every one."""
         return [
             self.latencies, self.scoring, self.writing, self.success, self.answers, self.samples,
-            self.quarantined, self.limited, self.refusals, *self.of_engines.values(),
+            self.quarantined, self.asked, self.reviewed, self.pondering, self.limited, self.refusals, *self.of_engines.values(),
         ]  # fmt: skip

@@ -29,7 +29,7 @@ class Stored(msgspec.Struct, gc=False):
     """`stored`, `repeated`, or, in a batch, `conflict`: the id is known with other content."""
 
 
-class Kept(msgspec.Struct, gc=False):
+class Kept(msgspec.Struct, gc=False, omit_defaults=True):
     """An event as the inbox keeps it."""
 
     event_id: str | None
@@ -41,6 +41,9 @@ class Kept(msgspec.Struct, gc=False):
     source: str | None
     confidence: float | None
     principal: str | None
+    """Whose token it came with; none in a replay."""
+    said_by: str | None = None
+    """Who said it as a replayed history has it."""
 
 
 _encode = msgspec.json.Encoder().encode
@@ -87,14 +90,17 @@ class Feedback:
         received = call.received_us if event.received_us is None else event.received_us
         digest = b""
         if event.event_id is not None:
-            digest = blake2b(_encode(event), digest_size=16).digest()
+            # As before there was a principal: what is sent again after an update is still repeated.
+            said = event if event.principal else event[: Event._fields.index("principal")]
+            digest = blake2b(_encode(said), digest_size=16).digest()
         key = event.event_id or new_id(call.received_us)
         # In a replay only what the history itself says is kept, as in a file of it.
         replay = self._service.options.replay
         source = event.source if replay else event.source or _name_of(call)
         kept = Kept(
             event.event_id if replay else key, event.prediction_id, event.kind, event.value,
-            event.event_us, received, source, event.confidence, call.principal.name,
+            event.event_us, received, source, event.confidence,
+            None if replay else call.principal.name, event.principal,
         )  # fmt: skip
         return Entry("feedback", self._name, key, received, _encode(kept), digest)
 

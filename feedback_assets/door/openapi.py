@@ -14,6 +14,7 @@ from feedback_assets.door.operations import (
     base_document,
     operation,
 )
+from feedback_assets.door.reviewpaths import review_paths
 from feedback_assets.door.schemas import (
     ID,
     Schema,
@@ -40,6 +41,7 @@ def openapi(service: Service) -> bytes:
         schemas |= _schemas(name, loop, service.options.replay)
         paths |= _paths(name, loop)
         paths |= alias_paths(name, loop)
+        paths |= review_paths(name, loop)
     paths |= service_paths(service)
     return msgspec.json.encode(document)
 

@@ -5,9 +5,11 @@ from typing import Literal
 
 from feedback_assets.door.families import Families
 from feedback_assets.door.tallies import Spread
+from feedback_assets.review.records import Route
 from feedback_assets.serving.answer import Answer
 
 SamplesOutcome = Literal["accepted", "repeated", "conflict", "refused"]
+ReviewOutcome = Literal["stored", "repeated", "conflict", "unknown", "refused", "undone"]
 
 
 class RouteMeter:
@@ -34,8 +36,8 @@ class LoopMeter:
     """What happens to one loop."""
 
     __slots__ = (
-        "_answers", "_limited", "_loop", "_quarantined", "_samples", "_scoring", "_success",
-        "_writing",
+        "_answers", "_asked", "_limited", "_loop", "_pondering", "_quarantined", "_reviewed",
+        "_samples", "_scoring", "_success", "_writing",
     )  # fmt: skip
 
     def __init__(self, families: Families, loop: str) -> None:
@@ -47,6 +49,10 @@ class LoopMeter:
         self._writing = families.writing.of(loop)
         self._quarantined = families.quarantined.of(loop)
         self._limited = families.limited.of(loop)
+        self._asked = families.asked.of(loop)
+        self._reviewed = families.reviewed
+        self._reviewed.of(loop, "page", "stored")
+        self._pondering = families.pondering.of(loop)
         self._samples.of(loop, "accepted", "label")  # an alert on silence needs it from the start
 
     def predicted(self, answers: Sequence[Answer], seconds: float) -> None:
@@ -70,6 +76,18 @@ class LoopMeter:
     def quarantined(self, count: int = 1) -> None:
         """Record payloads that were refused, whether they are kept or only counted."""
         self._quarantined.value += count
+
+    def asked(self) -> None:
+        """Record a question put to somebody; one that is shown again is not counted again."""
+        self._asked.value += 1
+
+    def reviewed(self, route: Route, outcome: ReviewOutcome, count: int = 1) -> None:
+        """Record what people said to questions."""
+        self._reviewed.of(self._loop, route, outcome).value += count
+
+    def pondered(self, seconds: float) -> None:
+        """Record how long an answer took a person."""
+        self._pondering.observe(seconds)
 
     def limited(self) -> None:
         """Record a request beyond the principal's rate."""

@@ -24,7 +24,7 @@ def row_schema(config: Config, columns: Sequence[Column], replay: bool) -> Schem
     """One row of a prediction request."""
     properties: Schema = {"prediction_id": ID, **times(config, replay)}
     properties |= {column.name: column_schema(column) for column in columns}
-    return _object(properties, [column.name for column in columns if column.required])
+    return object_schema(properties, [column.name for column in columns if column.required])
 
 
 def column_schema(column: Column) -> Schema:
@@ -67,12 +67,13 @@ def event_schema(config: Config, replay: bool, without_id: bool = False) -> Sche
             **({} if without_id else {"event_id": WORD}),
             **times(config, replay),
             "source": WORD,
+            **({"principal": WORD} if replay else {}),
             "confidence": {"type": ["number", "null"], "minimum": 0, "maximum": 1},
         }
         needed = ["prediction_id"]
         needed += ["value"] if required else []
         needed += ["kind"] if None not in kind["enum"] else []
-        return _object(properties, needed)
+        return object_schema(properties, needed)
 
     text: Schema = {"type": [*SCALARS, "null"], "pattern": NO_NUL}
     return {
@@ -124,20 +125,20 @@ def item_schema(config: Config, conflicts: bool) -> Schema:
     }
     if label.kind == "multiclass":
         scores = {name: {"type": "number"} for name in label.classes}
-        properties["class_scores"] = _object(scores, [])
+        properties["class_scores"] = object_schema(scores, [])
     needed = ["prediction_id", "score", "prediction", "model_version", "arm", "answered_by"]
-    answered = _object(properties, needed)
+    answered = object_schema(properties, needed)
     if not conflicts:
         return answered
     known = {"prediction_id": ID, "state": {"const": "conflict"}}
-    return {"anyOf": [answered, _object(known, list(known))]}
+    return {"anyOf": [answered, object_schema(known, list(known))]}
 
 
 def stored_schema(conflicts: bool) -> Schema:
     """The acknowledgement of one event."""
     states = ["stored", "repeated", *(["conflict"] if conflicts else [])]
     properties = {"event_id": {"type": "string"}, "state": {"enum": states}}
-    return _object(properties, list(properties))
+    return object_schema(properties, list(properties))
 
 
 PROBLEM: Schema = {
@@ -167,7 +168,7 @@ PROBLEM: Schema = {
 def listed(name: str, item: Schema, most: int) -> Schema:
     """{name: [item, ...]} and nothing else."""
     items = {"type": "array", "minItems": 1, "maxItems": most, "items": item}
-    return _object({name: items}, [name])
+    return object_schema({name: items}, [name])
 
 
 def example_row(columns: Sequence[Column]) -> dict[str, Any]:
@@ -191,11 +192,12 @@ def example_event(label: Label) -> dict[str, Any]:
     return {"prediction_id": "p-1", "value": label.classes[0] if value is None else value}
 
 
-def _object(properties: Schema, required: list[str]) -> Schema:
+def object_schema(properties: Schema, required: list[str] | None = None) -> Schema:
+    """An object of these properties and no others; all are required unless it is said which."""
     return {
         "type": "object",
         "properties": properties,
-        "required": required,
+        "required": list(properties) if required is None else required,
         "additionalProperties": False,
     }
 

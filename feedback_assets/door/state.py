@@ -16,6 +16,7 @@ from feedback_assets.door.options import DoorOptions
 from feedback_assets.door.problems import Problem
 from feedback_assets.door.recorders import LoopMeter
 from feedback_assets.door.refused import Quarantine
+from feedback_assets.door.reviewing import ReviewDesk
 from feedback_assets.door.rows import RowCodec
 from feedback_assets.errors import InboxClosedError, InboxError
 from feedback_assets.serving.engine import Engine
@@ -35,6 +36,7 @@ class OpenLoop:
     meter: LoopMeter
     engine: Engine
     quarantine: Quarantine
+    desk: ReviewDesk
 
     def refuse(self, call: Call, stream: Stream, problem: Problem, body: bytes) -> None:
         """Keep what was refused for its content, and count it."""

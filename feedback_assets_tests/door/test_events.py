@@ -129,3 +129,19 @@ def test_a_replay_states_when_events_came(tmp_path):
     codec = EventCodec(Shop(tmp_path / "home").config, replay=True)
     [event], _ = codec.read(b'{"prediction_id":"p","value":1,"received_time":%d}' % NOW, NOW)
     assert event.received_us == NOW
+
+
+def test_only_a_replay_says_who_said_it(tmp_path, codec):
+    said = json.dumps({"prediction_id": "p", "value": 1, "principal": "ann"}).encode()
+    replayed = EventCodec(Shop(tmp_path / "home").config, replay=True)
+    (event,), _ = replayed.read(said, NOW)
+    assert event.principal == "ann"
+    for bad in ("", 7, "a\x00"):
+        with pytest.raises(Problem) as caught:
+            replayed.read(
+                json.dumps({"prediction_id": "p", "value": 1, "principal": bad}).encode(), NOW
+            )
+        assert [fault.pointer for fault in caught.value.faults] == ["/principal"]
+    with pytest.raises(Problem) as caught:
+        codec.read(said, NOW)
+    assert [fault.pointer for fault in caught.value.faults] == ["/principal"]

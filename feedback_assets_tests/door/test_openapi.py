@@ -38,7 +38,8 @@ async def checked(asked, document, path, method, operation):
         answer = await asked.http.request(
             method, target, content=sent, headers={"content-type": "application/json"}
         )
-        assert answer.status_code < 300 or "{id}" in path, (path, answer.text)
+        nothing_there = "{id}" in path or path.endswith("/undo")
+        assert answer.status_code < 300 or nothing_there, (path, answer.text)
         described = operation["responses"][str(answer.status_code)]["content"]
         media_type = answer.headers["content-type"].partition(";")[0]
         if media_type.endswith("json"):

@@ -10,10 +10,13 @@ from feedback_assets.door.tokens import TokenFile
 from feedback_assets_tests.door.asked import NOW, Asked, ask, shop_in
 
 PUBLIC = ["/healthz", "/readyz", "/ping", "/v2", "/v2/health/live", "/v2/health/ready",
-          "/openapi.json", "/docs", "/docs/try.js", "/docs/try.css"]  # fmt: skip
+          "/openapi.json", "/docs", "/docs/try.js", "/docs/try.css",
+          "/review/shop", "/review/main.js", "/review/page.css"]  # fmt: skip
 GUARDED = {
     "/v1/shop/model": "predict", "/v1/shop/predictions/p": "predict", "/v2/models/shop": "predict",
     "/v2/models/shop/ready": "predict", "/metrics": "metrics",
+    "/v1/shop/review/next": "review", "/v1/shop/review/progress": "review",
+    "/v1/shop/review/t/opinion": "review",
 }  # fmt: skip
 POSTS = {
     "/v1/shop/predict": "predict", "/v1/shop/feedback": "feedback",
