@@ -72,6 +72,7 @@ def feedback_schema(config: Config) -> "pa.DataFrameSchema":
         "received_time": pa.Column(_TIME, coerce=True),
         "source": pa.Column("string", nullable=True, coerce=True),
         "confidence": pa.Column("float64", share, coerce=True),
+        "principal": pa.Column("string", nullable=True, coerce=True),
         "source_file": pa.Column("string", coerce=True),
         "partition_key": pa.Column("string", coerce=True),
     }

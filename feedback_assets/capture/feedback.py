@@ -54,8 +54,13 @@ def feedback_partitions(
     return partitions_in(con, files, received, config.partitions.grain)
 
 
-def feedback_plan(config: Config) -> Plan:
-    """Return how rows of the source become rows of `feedback_events`."""
+def feedback_plan(config: Config, landed: bool = False) -> Plan:
+    """Return how rows of the source become rows of `feedback_events`.
+
+    Args:
+        config: The loop.
+        landed: The rows come in the table's own columns; older ones know no principal.
+    """
     c = config.source.feedback.columns
     received = "received_time" if c.received_time else "modified"
     value, faults = _value(config)
@@ -71,6 +76,7 @@ def feedback_plan(config: Config) -> Plan:
             Field("received_time", c.received_time, "time", required=True),
             Field("source", c.source, "text", required=True),
             Field("confidence", c.confidence, "number", required=True),
+            Field("principal", c.principal, "text", required=not landed),
         ),
         columns=(
             ("event_id", "VARCHAR", f"coalesce(event_id, {_content_id()})"),
@@ -81,6 +87,7 @@ def feedback_plan(config: Config) -> Plan:
             ("received_time", "TIMESTAMPTZ", received),
             ("source", "VARCHAR", "source"),
             ("confidence", "DOUBLE", "coalesce(confidence, 1.0)"),
+            ("principal", "VARCHAR", "nullif(trim(principal), '')"),
         ),
         faults=tuple(faults),
         contract=tuple(faults_of(feedback_schema(config), but={"source_file", "partition_key"})),
@@ -132,4 +139,5 @@ def _content_id() -> str:
     )  # fmt: skip
     # Each part carries its length, so that no two rows can read alike.
     sized = ", ".join(f"coalesce(concat(length({p}), ':', {p}), '-')" for p in parts)
-    return f"md5(concat({sized}))"
+    # Nothing for nobody: ids made before principals were known stay as they are.
+    return f"md5(concat({sized}, coalesce('by ' || nullif(trim(principal), ''), '')))"

@@ -20,6 +20,7 @@ FEEDBACK_COLUMNS = FeedbackColumns(
     kind="kind",
     source="source",
     confidence="confidence",
+    principal="principal",
 )
 
 
@@ -51,4 +52,4 @@ def landed_prediction_plan(config: Config) -> Plan:
 
 def landed_feedback_plan(config: Config) -> Plan:
     """How landed feedback becomes rows of `feedback_events`."""
-    return feedback_plan(landed_config(config))
+    return feedback_plan(landed_config(config), landed=True)

@@ -173,6 +173,11 @@ def prediction_fields(config: Config) -> dict[str, tuple[str, str]]:
     }
 
 
+SAID_BY = (
+    "coalesce(j.said_by, CASE WHEN j.principal <> 'anyone' THEN concat('token:', j.principal) END)"
+)
+"""SQL of who said it: what a replayed history says, or the token it came with; null without one."""
+
 FEEDBACK_FIELDS: dict[str, tuple[str, str]] = {
     "prediction_id": ("VARCHAR", "j.prediction_id"),
     "value": ("VARCHAR", "j.value"),
@@ -182,6 +187,7 @@ FEEDBACK_FIELDS: dict[str, tuple[str, str]] = {
     "kind": ("VARCHAR", "j.kind"),
     "source": ("VARCHAR", "j.source"),
     "confidence": ("DOUBLE", "j.confidence"),
+    "principal": ("VARCHAR", SAID_BY),
 }
 
 
@@ -213,7 +219,8 @@ def shape_of(config: Config, stream: Stream) -> str:
         "feedback": {
             "event_id": "VARCHAR", "prediction_id": "VARCHAR", "kind": "VARCHAR",
             "value": "VARCHAR", "event_us": "BIGINT", "received_us": "BIGINT",
-            "source": "VARCHAR", "confidence": "DOUBLE",
+            "source": "VARCHAR", "confidence": "DOUBLE", "principal": "VARCHAR",
+            "said_by": "VARCHAR",
         },
     }  # fmt: skip
     refused = {"reason": "VARCHAR", "line": "VARCHAR", "received_us": "BIGINT"}

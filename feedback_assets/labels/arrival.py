@@ -280,7 +280,13 @@ def _verdict(
             False,
             f"{share:.1%} of its labels expected by now, {config.pool.maturity:.1%} needed",
         )
-    expected = rows * curve.label_share * share
-    if expected >= _JUDGED_LABELS and labels < config.contract.min_label_share * expected:
+    if starved(rows, labels, share, curve, config):
+        expected = rows * curve.label_share * share
         return False, f"only {labels:,} labels where about {expected:,.0f} were expected by now"
     return True, f"{share:.1%} of its labels expected by now"
+
+
+def starved(rows: int, labels: int, share: float, curve: ArrivalCurve, config: Config) -> bool:
+    """Whether a cohort has far fewer labels than its age promises: a feed that stands still."""
+    expected = rows * curve.label_share * share
+    return expected >= _JUDGED_LABELS and labels < config.contract.min_label_share * expected

@@ -50,13 +50,20 @@ class Trained:
         return self.model.digest
 
 
-def train(frame: pd.DataFrame, labels: Sequence[Any] | pd.Series, config: Config) -> Trained:
+def train(
+    frame: pd.DataFrame,
+    labels: Sequence[Any] | pd.Series,
+    config: Config,
+    weights: Sequence[float] | pd.Series | None = None,
+) -> Trained:
     """Fit the configured model and export it.
 
     Args:
         frame: Rows with `prediction_id` (unique) and the loop's features [n].
         labels: 0/1, class names, or numbers, none null, in the order of `frame` [n].
         config: The loop; `model`, `columns`, `label` and `pool.min_rows` are read.
+        weights: What each row weighs [n], positive; 1 if absent. Where all weigh the same, and for an
+            estimator that takes no weights (said in `warnings`), the model is fitted without them.
 
     Raises:
         TrainingError: too few rows, a null or unknown label, one class only, a wrong estimator or
@@ -79,11 +86,12 @@ def train(frame: pd.DataFrame, labels: Sequence[Any] | pd.Series, config: Config
     empty = [name for name in spec.of_kind("numeric") if inputs[name].isna().all()]
     pipeline = make_pipeline(estimator, spec, config.model.seed, len(keep), empty)
     _check_answers(estimator, spec)
+    weighed, unheeded = _weighed(weights, keep, estimator)
     # one thread: the order of floating-point sums, and so the digest, must not depend on the machine
     with threadpool_limits(limits=1), warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         try:
-            pipeline.fit(inputs, target)
+            pipeline.fit(inputs, target, **weighed)
         except Exception as error:
             raise TrainingError(f"{path_of(estimator)} failed to fit: {error}") from error
     if spec.label_kind == "multiclass":
@@ -97,7 +105,7 @@ def train(frame: pd.DataFrame, labels: Sequence[Any] | pd.Series, config: Config
         time.perf_counter() - started,
         path_of(estimator),
         dict(estimator.get_params()),
-        tuple(dict.fromkeys(str(warning.message) for warning in said)),
+        (*unheeded, *dict.fromkeys(str(warning.message) for warning in said)),
     )
 
 
@@ -116,6 +124,26 @@ def _rows_to_use(ids: pd.Series, most: int) -> npt.NDArray[np.int64]:
         return order
     marks = np.array([_md5(text.iloc[i]) for i in order])
     return order[np.sort(marks.argsort(kind="stable")[:most])]
+
+
+def _weighed(
+    weights: Sequence[float] | pd.Series | None, keep: npt.NDArray[np.int64], estimator: Any
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """What `fit` is given for the weights of the kept rows, and a warning where it takes none."""
+    if weights is None:
+        return {}, ()
+    values = np.asarray(weights, dtype=np.float64)[keep]
+    if not (np.isfinite(values) & (values > 0)).all():
+        wrong = values[~(np.isfinite(values) & (values > 0))][0]
+        raise TrainingError(f"a row weighs {wrong:g}: weights are finite numbers above 0")
+    if np.ptp(values) == 0:
+        return {}, ()
+    from sklearn.utils.validation import has_fit_parameter
+
+    if not has_fit_parameter(estimator, "sample_weight"):
+        words = "takes no sample weights: every row weighed 1, whatever trust or maturity say"
+        return {}, (f"{path_of(estimator)} {words}",)
+    return {"model__sample_weight": values}, ()
 
 
 def _md5(text: str) -> str:

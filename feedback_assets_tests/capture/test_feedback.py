@@ -1,4 +1,5 @@
 import datetime as dt
+import hashlib
 import os
 
 import pytest
@@ -16,6 +17,7 @@ ALL = {
             "columns": {
                 "received_time": "known", "event_time": "happened", "event_id": "id",
                 "kind": "kind", "source": "by", "confidence": "sure",
+                "principal": "who",
             },
         },
     }
@@ -35,14 +37,14 @@ def event(identity, label, **changes):
 def test_a_label_becomes_the_tables_row(loop):
     loop.configure(**ALL)
     loop.jsonl(loop.feedback / "a.jsonl", [
-        event("p1", True, id="e1", happened="2013-01-30", kind="Correction", by="ann", sure=0.5)
+        event("p1", True, id="e1", happened="2013-01-30", kind="Correction", by="desk", sure=0.5, who=" ann ")
     ])  # fmt: skip
 
     staged = loop.answer()
 
     assert loop.rows(f"SELECT * FROM {staged.good}") == [(
         "e1", "p1", "correction", "1", dt.datetime(2013, 1, 30, tzinfo=dt.UTC),
-        dt.datetime(2013, 2, 1, 12, tzinfo=dt.UTC), "ann", 0.5, "a.jsonl", DAY,
+        dt.datetime(2013, 2, 1, 12, tzinfo=dt.UTC), "desk", 0.5, "ann", "a.jsonl", DAY,
     )]  # fmt: skip
     columns = [name for name, *_ in loop.rows("DESCRIBE staged_good")]
     assert columns == list(feedback_schema(loop.config).columns)
@@ -98,6 +100,37 @@ def test_each_bad_event_has_its_reason(loop):
     assert (counts.received, counts.stored) == (len(bad) + 2, 2)
     good = loop.rows("SELECT kind, value FROM staged_good ORDER BY prediction_id")
     assert good == [("rejection", None), ("rating", "4.0")]
+
+
+def test_a_file_without_the_principals_column_is_refused(loop):
+    loop.configure(**ALL)
+    values = f"'p1' AS prediction_id, 1 AS label, TIMESTAMP '{DAY} 12:00' AS known, 'e1' AS id, 'label' AS kind, 'desk' AS by, 1.0 AS sure, TIMESTAMP '{DAY}' AS happened"  # fmt: skip
+    loop.con.execute(f"COPY (SELECT {values}) TO '{loop.feedback}/a.parquet' (FORMAT parquet)")
+    counts = loop.answer().counts[DAY]
+    assert (counts.stored, sum(counts.reasons.values())) == (0, 1)
+    assert "who" in next(iter(counts.reasons))
+
+
+def test_two_principals_who_say_the_same_are_two_events_and_nobody_is_as_before(loop):
+    loop.configure(source={**ALL["source"], "feedback": {
+        "path": "{home}/feedback", "columns": {"received_time": "known", "principal": "who"},
+    }})  # fmt: skip
+    said = [event("p1", 1, who="ann"), event("p1", 1, who="bob"), event("p1", 1, who=" ")]
+    loop.jsonl(loop.feedback / "a.jsonl", said)
+    loop.answer()
+    found = dict(loop.rows("SELECT coalesce(principal, ''), event_id FROM staged_good"))
+    assert set(found) == {"ann", "bob", ""}
+    assert len(set(found.values())) == 3
+    loop.configure(source={**ALL["source"], "feedback": {
+        "path": "{home}/feedback", "columns": {"received_time": "known"},
+    }})  # fmt: skip
+    loop.jsonl(loop.feedback / "a.jsonl", said[2:])
+    loop.answer()
+    assert loop.rows("SELECT event_id FROM staged_good") == [(found[""],)]
+    parts = ["2:p1", ":", "1:1", ":", "22:2013-02-01 12:00:00+00", ":", ":"]
+    # The id that releases without principals made of the same row.
+    made = hashlib.md5("".join(parts).encode(), usedforsecurity=False).hexdigest()
+    assert found[""] == made
 
 
 def test_events_sent_twice_count_once(loop):

@@ -44,6 +44,12 @@ class Heard:
     kind: str
     value: str
     at: dt.datetime
+    source: str = "someone"
+
+    @property
+    def by(self) -> str:
+        """Who said it: another one for each event."""
+        return f"by {self.id} at {self.at:%d %H:%M:%S.%f}"
 
 
 def hours(number: int) -> dt.datetime:
@@ -74,9 +80,12 @@ def oracle(
             and -LEAD <= e.at - prediction.at <= dt.timedelta(days=HORIZON_DAYS)
         ]
         first: dict[str, Heard] = {}
-        for e in sorted(known, key=lambda e: (e.at, e.kind, e.value)):
+        for e in sorted(known, key=lambda e: (e.at, e.kind, e.value, e.source)):
             first.setdefault(e.id, e)
         known = list(first.values())
+        said = [e for e in known if e.kind in ("label", "correction")]
+        if any(e.source != "review" for e in said):  # who may judge is heeded alone
+            known = [e for e in known if e.source != "review" or e.kind == "rating"]
         labels = [e for e in known if e.kind in ("label", "correction")]
         corrections = [e for e in labels if e.kind == "correction"]
         deciding = corrections or labels
@@ -90,7 +99,9 @@ def oracle(
             "label_status": "rejected" if rejected else "accepted" if best else "pending",
             "label_received_time": best.at if best else None,
             "label_delay_days": (best.at - prediction.at) / dt.timedelta(days=1) if best else None,
-            "label_count": len({e.id for e in labels}),
+            "label_principal": best.by if best else None,
+            "label_confidence": 0.5 if best else None,
+            "label_count": len({e.id for e in said}),
             "label_conflict": len(values) > 1,
             "labels_seen": (f"{values[0]} | {values[-1]}" if len(values) > 1 else "".join(values))
             or None,
@@ -105,14 +116,15 @@ def relations(
     """The tables `predictions` and `events` of `con`."""
     con.execute(
         "CREATE OR REPLACE TABLE predictions (prediction_id VARCHAR, event_time TIMESTAMPTZ, "
-        "source_file VARCHAR, partition_key VARCHAR)"
+        "source_file VARCHAR, partition_key VARCHAR, score DOUBLE, prediction VARCHAR)"
     )
     con.execute(
         "CREATE OR REPLACE TABLE events (event_id VARCHAR, prediction_id VARCHAR, kind VARCHAR, "
-        "value VARCHAR, source VARCHAR, event_time TIMESTAMPTZ, received_time TIMESTAMPTZ)"
+        "value VARCHAR, source VARCHAR, event_time TIMESTAMPTZ, received_time TIMESTAMPTZ, "
+        "principal VARCHAR, confidence DOUBLE)"
     )
-    insert(con, "predictions", [[p.id, p.at, "f", p.day] for p in asked])
-    rows = [[e.id, e.about, e.kind, e.value, "someone", e.at, e.at] for e in heard]
+    insert(con, "predictions", [[p.id, p.at, "f", p.day, 0.9, "1"] for p in asked])
+    rows = [[e.id, e.about, e.kind, e.value, e.source, e.at, e.at, e.by, 0.5] for e in heard]
     insert(con, "events", rows)
 
 
@@ -167,7 +179,9 @@ def worlds(draw: st.DrawFn, kind: str) -> tuple[list[Asked], list[Heard]]:
         values = ["1.0", "4.0"] if said == "rating" else VALUES[kind]
         about = draw(st.sampled_from(["p0", "p0", "p1", "p2", "nobody"]))
         at = draw(st.sampled_from([-2, 0, 5, 6, 24, 72, 73, 77, 95, 96, 97, 200]))
-        heard.append(event(at, said, draw(st.sampled_from(values)), f"e{i}", about))
+        source = draw(st.sampled_from(["someone", "someone", "review"]))
+        what = event(at, said, draw(st.sampled_from(values)), f"e{i}", about)
+        heard.append(replace(what, source=source))
     return asked, heard
 
 
@@ -245,6 +259,32 @@ def test_a_correction_outranks_a_later_label_and_settles_the_conflict(
 ) -> None:
     row = one(con, event(2, value="0"), event(5, "correction", "1"), event(9, value="0"))
     assert (row["label"], row["label_conflict"], row["label_count"]) == (1, False, 3)
+
+
+def test_who_may_judge_is_heeded_alone(con: duckdb.DuckDBPyConnection) -> None:
+    asked = replace(event(9, "correction", "0"), source="review")
+    gone = replace(event(10, "rejection", ""), source="review")
+    row = one(con, event(5, value="1"), asked, gone)
+    assert (row["label"], row["label_source"], row["label_status"]) == (1, "someone", "accepted")
+    assert (row["label_conflict"], row["label_count"], row["flags"]) == (False, 2, None)
+    assert one(con, asked)["label"] == 0
+
+
+def test_the_evaluation_set_cannot_be_touched_by_the_service(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    relations(con, [P0], [event(5, value="1"), event(6, "rejection", "", "r"), event(9, value="0")])
+    con.execute(
+        "UPDATE events SET principal = 'token:web', source = 'web' WHERE event_id <> 'e0005'"
+    )
+    config = loop_config(
+        label={"max_delay_days": HORIZON_DAYS}, trust={"judges": ["some*", "person:*"]}
+    )
+    query = feedback_table_sql(config, "predictions", "events", AS_OF)
+    said = "label, label_status, label_conflict, label_source, label_principal LIKE 'by %'"
+    assert con.execute(f"SELECT {said} FROM ({query})").fetchall() == [
+        (1, "accepted", False, "someone", True)
+    ]
 
 
 def test_corrections_that_disagree_are_a_conflict(con: duckdb.DuckDBPyConnection) -> None:

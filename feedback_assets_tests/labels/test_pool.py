@@ -1,6 +1,7 @@
 """Every row has one outcome; training never sees the held-out slice or the future."""
 
 import datetime as dt
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -9,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feedback_assets.config.schema import Config
+from feedback_assets.labels.outcomes import OVER_CAP, OVER_CLASS
 from feedback_assets.labels.pool import (
     REASONS,
+    Sifting,
     eligibility_sql,
     exclusion_sql,
     fingerprint,
@@ -18,6 +21,8 @@ from feedback_assets.labels.pool import (
     holdout_start,
     training_sql,
 )
+from feedback_assets.labels.refusals import Batch, Limit, Refusals
+from feedback_assets.labels.weights import trust_sql
 from feedback_assets_tests.promotion.loops import loop_config
 
 START = pd.Timestamp("2024-01-01", tz="UTC")
@@ -25,7 +30,8 @@ AS_OF = dt.datetime(2024, 1, 31, tzinfo=dt.UTC)
 KEYS = [f"2024-01-{d:02d}" for d in range(1, 31)]
 COLUMNS = [
     "prediction_id", "event_time", "received_time", "role", "x", "c", "label", "label_status",
-    "label_received_time", "label_conflict", "partition_key",
+    "label_received_time", "label_conflict", "label_source", "label_principal",
+    "label_confidence", "partition_key",
 ]  # fmt: skip
 
 
@@ -44,6 +50,9 @@ def table(rows: list[dict[str, object]], fill: int = 0) -> pd.DataFrame:
             "label": i % 2,
             "label_status": "accepted",
             "label_conflict": False,
+            "label_source": "chargeback",
+            "label_principal": None,
+            "label_confidence": 1.0,
         }
         row["label_received_time"] = row["event_time"]
         row |= change
@@ -56,14 +65,15 @@ def table(rows: list[dict[str, object]], fill: int = 0) -> pd.DataFrame:
 
 
 def run(
-    frame: pd.DataFrame, config: Config, mature: list[str] = KEYS
+    frame: pd.DataFrame, config: Config, mature: list[str] = KEYS, **more: Any
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """The pool and the counts by outcome."""
     with duckdb.connect() as con:
         con.execute("SET TimeZone = 'UTC'")
         con.register("t", frame)
-        pool = con.execute(eligibility_sql(config, "t", COLUMNS, mature, AS_OF)).df()
-        counts = con.execute(exclusion_sql(config, "t", COLUMNS, mature, AS_OF)).fetchall()
+        sifting = Sifting(config, "t", COLUMNS, mature, AS_OF, **more)
+        pool = con.execute(eligibility_sql(sifting)).df()
+        counts = con.execute(exclusion_sql(sifting)).fetchall()
     return pool, dict(counts)
 
 
@@ -106,7 +116,8 @@ def test_every_reason_is_found_and_counts_add_up() -> None:
     assert sum(counts.values()) == len(frame)
     assert set(counts) <= {*REASONS, "train", "holdout"}
     assert len(pool) == counts["train"] + counts["holdout"]
-    assert list(pool.columns) == [*COLUMNS, "split"]
+    assert list(pool.columns) == [*COLUMNS, "split", "weight"]
+    assert set(pool["weight"]) == {1.0}
 
 
 def test_the_newest_mature_days_are_held_out() -> None:
@@ -150,8 +161,9 @@ def test_texts_without_twins_all_stay() -> None:
 def test_nulls_and_neighbouring_values_are_told_apart() -> None:
     config = loop_config(columns={"numeric": ["x"], "categorical": ["c"], "segments": []})
     rows: list[dict[str, object]] = [
-        {"x": None, "c": "", "label": 0},
-        {"x": None, "c": None, "label": 1},
+        {"x": 7.5, "c": "", "label": 0},
+        {"x": 7.5, "c": None, "label": 1},
+        {"x": None, "c": "", "label": 1},
         {"x": 1.0, "c": "2,3:1.0", "label": 1},
         {"x": 1.0, "c": "2", "label": 0},
     ]
@@ -227,4 +239,98 @@ def test_fingerprints_follow_content_not_order() -> None:
 
 def test_a_naive_moment_is_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
-        eligibility_sql(loop_config(), "t", COLUMNS, KEYS, dt.datetime(2024, 1, 31))  # noqa: DTZ001
+        eligibility_sql(Sifting(loop_config(), "t", COLUMNS, KEYS, dt.datetime(2024, 1, 31)))  # noqa: DTZ001
+
+
+def test_findings_leave_for_their_reason_and_counts_add_up() -> None:
+    config = loop_config(
+        trust={"weights": {"gossip": 0}, "judges": ["charge*", "person:*"]},
+        pool={"holdout_days": 7},
+    )
+    late = START + pd.Timedelta(days=28)
+    since, until = (dt.datetime(2024, 1, day, tzinfo=dt.UTC) for day in (5, 12))
+    poisoned = Batch("label_source", ("web",), since, until)
+    young = Batch("label_principal", ("new",), since, until, START + pd.Timedelta(days=3))
+    frame = table(
+        [
+            {"label": 7},
+            {"x": None, "c": None},
+            {"label_source": "gossip"},
+            {"label_principal": "bad"},
+            {"label_source": "web", "label_received_time": since},
+            {"label_source": "web", "label_received_time": until},
+            {"label_source": "desk", "event_time": late, "partition_key": "2024-01-29"},
+            {
+                "label_source": "desk", "event_time": late, "partition_key": "2024-01-29",
+                "label_principal": "person:ann",
+            },
+            {"label_source": "review"},
+            {"label_principal": "new", "label_received_time": since},
+            {"label_principal": "new", "label_received_time": since, "event_time": START, "partition_key": "2024-01-01"},
+        ],
+        fill=300,
+    )  # fmt: skip
+    refusals = Refusals(
+        quarantined=("bad", "o'hara"),
+        poisoned=(poisoned, young),
+        untrusted=f"({trust_sql(config, 'feedback')}) <= 0",
+    )
+    pool, counts = run(frame, config, refusals=refusals)
+    found = {name: n for name, n in counts.items() if name not in ("train", "holdout")}
+    assert found == {
+        "label the file does not know": 1,
+        "no feature is known": 1,
+        "not trusted": 1,
+        "principal quarantined": 1,
+        "fails the poisoning check": 2,
+        "may not judge": 1,
+    }
+    assert sum(counts.values()) == len(frame)
+    split = dict(zip(pool["prediction_id"], pool["split"], strict=True))
+    assert (split["p00004"], split["p00007"], split["p00008"]) == ("train", "holdout", "train")
+
+
+def test_limits_take_out_the_same_rows_in_any_order() -> None:
+    names = ["flood"] * 150 + [f"p{i % 30:02d}" for i in range(150)]
+    frame = table(
+        [{"label_principal": name, "c": "k" if name == "flood" else "l"} for name in names]
+    )
+    config = loop_config(pool={"holdout_days": 3})
+    limits = (Limit("label_principal", 20, OVER_CAP), Limit("label", 60, OVER_CLASS))
+    found = [
+        run(rows, config, refusals=Refusals(limits=limits))
+        for rows in (frame, frame.sample(frac=1, random_state=1))
+    ]
+    (pool, counts), (again, _) = found
+    assert set(pool["prediction_id"]) == set(again["prediction_id"])
+    assert sum(counts.values()) == len(frame)
+    train = pool[pool["split"] == "train"]
+    flood = train[train["label_principal"] == "flood"]
+    assert len(flood) <= 20
+    assert flood["partition_key"].min() < KEYS[8] < KEYS[18] < flood["partition_key"].max()
+    assert train["label"].value_counts().max() == 60
+    assert counts[OVER_CAP] == ((frame["label_principal"] == "flood").sum() - 15 - 20)
+    assert counts["holdout"] == 30
+
+
+def test_immature_days_are_trained_on_and_never_held_out() -> None:
+    config = loop_config(pool={"holdout_days": 3})
+    refusals = Refusals(immature=KEYS[20:25], immature_counts="feedback.x < 200")
+    pool, counts = run(table([], fill=300), config, KEYS[:20], refusals=refusals)
+    young = pool[pool["partition_key"] >= KEYS[20]]
+    assert set(young["split"]) == {"train"}
+    assert (young["x"] < 200).all()
+    assert len(young) == 30
+    assert counts["its day is not mature"] == 300 - 200 - 30
+
+
+def test_train_rows_weigh_what_is_asked_and_held_out_rows_one() -> None:
+    config = loop_config(pool={"holdout_days": 3})
+    with duckdb.connect() as con:
+        con.execute("SET TimeZone = 'UTC'")
+        con.register("t", table([], fill=300))
+        sifting = Sifting(config, "t", COLUMNS, KEYS, AS_OF, weight="CASE WHEN feedback.x < 9 THEN 5e-1 ELSE 1e0 END")  # fmt: skip
+        pool = con.execute(eligibility_sql(sifting, "fa_weight * 2e0")).df()
+    by_split = pool.groupby("split")["weight"].agg(["min", "max"])
+    assert by_split.loc["train"].tolist() == [1.0, 2.0]
+    assert by_split.loc["holdout"].tolist() == [1.0, 1.0]

@@ -85,7 +85,7 @@ class Builder:
             self.rows.append(
                 (
                     name, event.prediction_id, event.kind, event.value, event.source, happened,
-                    received, confidence, None, None,
+                    received, confidence, None, None, None,
                 )
             )  # fmt: skip
             good = True
@@ -112,6 +112,7 @@ class Builder:
                 None,
                 happened,
                 received_us,
+                None,
                 None,
                 reason,
                 text,

@@ -150,7 +150,7 @@ def _feedback_names(config: Config) -> dict[str, str | None]:
     return {
         "event_id": c.event_id, "prediction_id": c.prediction_id, "kind": c.kind,
         "value": c.value, "source": c.source, "event_time": c.event_time,
-        "received_time": c.received_time, "confidence": c.confidence,
+        "received_time": c.received_time, "confidence": c.confidence, "principal": c.principal,
     }  # fmt: skip
 
 

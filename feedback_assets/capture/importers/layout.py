@@ -17,7 +17,7 @@ _MOMENT = pa.timestamp("us", tz="UTC")
 _FEEDBACK = {
     "event_id": pa.string(), "prediction_id": pa.string(), "kind": pa.string(),
     "value": pa.string(), "source": pa.string(), "event_time": _MOMENT,
-    "received_time": _MOMENT, "confidence": pa.float64(),
+    "received_time": _MOMENT, "confidence": pa.float64(), "principal": pa.string(),
 }  # fmt: skip
 
 

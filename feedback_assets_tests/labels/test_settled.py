@@ -1,0 +1,87 @@
+"""When people's answers become a label, and which."""
+
+import datetime as dt
+
+import pandas as pd
+import pytest
+
+from feedback_assets.labels.settled import new_labels
+from feedback_assets_tests.promotion.loops import loop_config
+
+NOW = dt.datetime(2024, 1, 10, tzinfo=dt.UTC)
+CONFIG = loop_config("binary")
+
+
+def answer(row: str, who: str, value: str | None = "1", **more) -> dict:
+    said = {
+        "prediction_id": row, "task_id": f"t-{row}", "annotator": who,
+        "said": "skip" if value is None else "label", "value": value,
+        "received_at": NOW - dt.timedelta(hours=more.pop("hours", 1)),
+        "strategy": "entropy", "known": None, "answers": 1,
+        "closes_at": NOW + dt.timedelta(days=3),
+    }  # fmt: skip
+    return said | more
+
+
+def labels(*answers: dict, told: tuple = ()) -> pd.DataFrame:
+    before = pd.DataFrame(told, columns=["prediction_id", "value", "received_time"])
+    before["received_time"] = pd.to_datetime(before["received_time"], utc=True)
+    return new_labels(CONFIG, pd.DataFrame(answers), before, NOW)
+
+
+def test_one_answer_is_a_label_where_one_is_asked_for() -> None:
+    (found,) = labels(answer("a", "ann")).to_dict("records")
+    assert (found["prediction_id"], found["kind"], found["value"]) == ("a", "label", "1")
+    assert (found["source"], found["principal"]) == ("review", "person:ann")
+    assert found["received_time"] == NOW - dt.timedelta(hours=1)
+    assert 0.5 < found["confidence"] <= 1
+
+
+def test_the_audit_is_a_source_of_its_own() -> None:
+    assert labels(answer("a", "ann", strategy="audit"))["source"].tolist() == ["audit"]
+
+
+def test_golden_rows_and_skips_tell_nothing() -> None:
+    golden = answer("g", "ann", strategy="golden", known="1")
+    assert labels(golden, answer("a", "ann", None)).empty
+
+
+def test_two_are_waited_for_where_two_are_asked() -> None:
+    one = answer("a", "ann", answers=2)
+    assert labels(one).empty
+    (found,) = labels(one, answer("a", "bob", answers=2)).to_dict("records")
+    assert (found["principal"], found["answers"], found["unanimous"]) == ("people", 2, True)
+
+
+def test_nobody_is_waited_for_after_the_question_is_closed() -> None:
+    late = answer("a", "ann", answers=2, closes_at=NOW - dt.timedelta(minutes=1))
+    assert labels(late)["value"].tolist() == ["1"]
+
+
+def test_a_tie_that_nothing_decides_is_no_label() -> None:
+    assert labels(answer("a", "ann", "1", answers=2), answer("a", "bob", "0", answers=2)).empty
+
+
+def test_what_was_told_is_not_told_again_and_a_new_answer_corrects_it() -> None:
+    told = [("a", "1", NOW - dt.timedelta(hours=2))]
+    first = answer("a", "ann", "1", hours=2)
+    assert labels(first, told=told).empty
+    # The same person said otherwise later: the last word counts.
+    found = labels(first, answer("a", "ann", "0", hours=1), told=told)
+    assert found[["kind", "value"]].to_numpy().tolist() == [["correction", "0"]]
+
+
+def test_ids_are_the_same_whenever_it_is_made() -> None:
+    rows = [answer(name, "ann") for name in "abc"]
+    one, other = labels(*rows), labels(*reversed(rows))
+    assert one["event_id"].tolist() == other["event_id"].tolist()
+    assert one["event_id"].is_unique
+
+
+@pytest.mark.parametrize("kind", ["regression", "multiclass"])
+def test_other_labels(kind: str) -> None:
+    values = {"regression": "2.5", "multiclass": "b"}
+    frame = pd.DataFrame([answer("a", "ann", values[kind])])
+    empty = pd.DataFrame(columns=["prediction_id", "value", "received_time"])
+    found = new_labels(loop_config(kind), frame, empty, NOW)
+    assert found["value"].tolist() == [values[kind]]
