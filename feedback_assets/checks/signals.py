@@ -12,6 +12,7 @@ from feedback_assets.assets.space import LoopSpace
 from feedback_assets.checks.scope import partitions_in_scope
 from feedback_assets.clock import Clock
 from feedback_assets.config.grain import partition_end
+from feedback_assets.config.schema import Metric
 from feedback_assets.performance.metrics import HIGHER_IS_BETTER
 from feedback_assets.sqltext import literal
 from feedback_assets.tables.connection import connect
@@ -222,11 +223,12 @@ def performance_signals(space: LoopSpace) -> dg.AssetChecksDefinition:
     def _performance_signals(
         context: dg.AssetCheckExecutionContext,
     ) -> Iterator[dg.AssetCheckResult]:
+        best = _best_end(space.config.metric)
         metrics = _rows(
             context,
             space,
             "performance_report",
-            'partition_key, "value", labels',
+            f'partition_key, CASE WHEN isfinite({best}) THEN {best} ELSE "value" END, labels',
             "kind = 'realised' AND period = 'day' AND segment = '' AND model_version = '' "
             f'AND metric = {literal(space.config.metric)} AND isfinite("value")',
         )
@@ -237,6 +239,14 @@ def performance_signals(space: LoopSpace) -> dg.AssetChecksDefinition:
             ))  # fmt: skip
 
     return _performance_signals
+
+
+def _best_end(metric: Metric) -> str:
+    """The column of the better end of what a metric will be once all labels are there.
+
+    The labels that come early are no fair sample, so they alone prove no loss.
+    """
+    return "high_mature" if metric in HIGHER_IS_BETTER else "low_mature"
 
 
 def _rows(

@@ -25,25 +25,30 @@ def metrics_of(config: Config) -> list[Metric]:
     return [m for m in FITTING[config.label.kind] if m in known]  # type: ignore[misc]
 
 
-def overall(config: Config, y: Floats, sides: Sides) -> dict[str, dict[str, float | None]]:
+def overall(
+    config: Config, y: Floats, sides: Sides, weights: Floats | None = None
+) -> dict[str, dict[str, float | None]]:
     """Each metric of both models, the improvement, and what chance leaves open (paired bootstrap).
 
     Args:
         config: the loop's; `gate.confidence` is that of each end, `gate.resamples` the draws.
         y: labels [n].
         sides: the models on these rows.
+        weights: rows that each stands for [n] (selective labels); one each if absent.
 
     Returns:
         Metric -> champion, candidate, improvement (positive: the candidate is better), its lower
         and upper, and each model's own lower and upper. None for what needs a champion there is not.
     """
-    return {metric: _compared(config, metric, y, sides) for metric in metrics_of(config)}
+    return {metric: _compared(config, metric, y, sides, weights) for metric in metrics_of(config)}
 
 
-def _compared(config: Config, metric: Metric, y: Floats, sides: Sides) -> dict[str, float | None]:
+def _compared(
+    config: Config, metric: Metric, y: Floats, sides: Sides, weights: Floats | None
+) -> dict[str, float | None]:
     after = sides["candidate"].values
     before = sides["champion"].values if "champion" in sides else after
-    statistic = statistic_of(metric, config.label, y, before, after)
+    statistic = statistic_of(metric, config.label, y, before, after, weights)
     draws = paired_resamples(statistic, config.gate.resamples, config.model.seed)
     whole = statistic.whole()
     sign = 1.0 if metric in HIGHER_IS_BETTER else -1.0
@@ -67,7 +72,13 @@ def _ends(draws: Floats, confidence: float) -> tuple[float, float]:
     return float(lower), float(upper)
 
 
-def by_segment(config: Config, rows: pd.DataFrame, y: Floats, sides: Sides) -> list[dict[str, Any]]:
+def by_segment(
+    config: Config,
+    rows: pd.DataFrame,
+    y: Floats,
+    sides: Sides,
+    weights: Floats | None = None,
+) -> list[dict[str, Any]]:
     """The gate's metric in each value of each declared segment and pair, those clearly worse first.
 
     Args:
@@ -75,15 +86,15 @@ def by_segment(config: Config, rows: pd.DataFrame, y: Floats, sides: Sides) -> l
         rows: the examined rows.
         y: their labels [n].
         sides: the models on them.
+        weights: as of `overall`.
 
     Returns:
         As the suite's `segments`; without a champion everything is shown only.
     """
     after = sides["candidate"].values
     before = sides["champion"].values if "champion" in sides else after
-    parts = [
-        asdict(s) for s in segment_results(y, before, after, config, segments_of(config, rows))
-    ]
+    results = segment_results(y, before, after, config, segments_of(config, rows), weights)
+    parts = [asdict(s) for s in results]
     if "champion" not in sides:
         parts = [p | dict.fromkeys(_COMPARED) | {"verdict": "shown only"} for p in parts]
     return parts

@@ -31,6 +31,7 @@ from feedback_assets.evaluation.reliance import (
 from feedback_assets.evaluation.scenarios import kinds_of, robustness
 from feedback_assets.evaluation.side import Side, Sides, by_side, mean_loss, row_loss
 from feedback_assets.evaluation.weight import latency, size
+from feedback_assets.labels.selection import selection_weights, selection_words
 from feedback_assets.performance.metrics import Floats
 from feedback_assets.promotion.scores import evaluation_digest, usable_labels
 from feedback_assets.training.onnx_model import OnnxModel
@@ -93,10 +94,13 @@ def examine(
     models = {"champion": champion, "candidate": candidate}
     sides: Sides = {n: Side.of(m, rows) for n, m in models.items() if m is not None}
     suite = _head(config, rows, sides, versions, as_of)
+    if config.label.selective:
+        suite["selective"] = selection_words(config)
     tell("metrics, segments, calibration")
+    weights = selection_weights(config, rows)
     suite |= {
-        "overall": overall(config, y, sides),
-        "segments": by_segment(config, rows, y, sides),
+        "overall": overall(config, y, sides, weights),
+        "segments": by_segment(config, rows, y, sides, weights),
         "calibration": calibration(config, y, sides),
         "churn": churn(config, y, sides),
         "fairness": fairness(config, rows, y, sides),

@@ -104,6 +104,9 @@ class Answered:
         calendar = np.unique(np.floor(starts), return_inverse=True)[1].astype(np.int64)
         labelled = (frame["label_status"] == "accepted").to_numpy(dtype=np.bool_)
         labelled &= np.isfinite(truth)
+        weight = floats(frame["selection_weight"]) if "selection_weight" in frame else None
+        if weight is not None:  # a label that came another way stands for nobody
+            labelled &= weight > 0
         answers = Answers(
             config.label.kind,
             truth,
@@ -113,6 +116,7 @@ class Answered:
             _worth(frame, config),
             arrivals.codes(frame["label"], config.label) if arrivals else None,
             config.performance.quantile,
+            weight,
         )
         return cls(tuple(every), starts, position, labelled, answers, _slicings(frame, config))
 

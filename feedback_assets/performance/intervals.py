@@ -82,7 +82,8 @@ def interval(measured: Measured, confidence: float) -> Interval:
     error, freedom = standard_error(measured)
     reach = t_quantile(confidence, freedom)
     if measured.scale == "share":
-        low, high = _wilson(value, error, measured.trials, reach)
+        trials = measured.trials * _evenness(measured)
+        low, high = _wilson(value, error, trials, reach)
     elif measured.scale == "ratio":
         stretch = math.exp(reach * error / value) if value > 0 else 1.0
         low, high = value / stretch, value * stretch
@@ -150,6 +151,14 @@ def _score_ends(share: float, trials: float, reach: float) -> tuple[float, float
     centre = (share + square / 2) / (1 + square)
     half = math.sqrt(share * (1 - share) * square + square**2 / 4) / (1 + square)
     return max(centre - half, 0.0), min(centre + half, 1.0)
+
+
+def _evenness(measured: Measured) -> float:
+    """Equal rows that a row of uneven inverse propensity is worth (Kish 1965); 1 without such."""
+    weight = measured.answers.weight
+    if weight is None:
+        return 1.0
+    return float(weight.sum()) ** 2 / (dot(weight, weight) * weight.size)
 
 
 def _gap_interval(measured: Measured, confidence: float) -> Interval:

@@ -184,7 +184,10 @@ def at_maturity(
     if np.any((missing.missing > _NEGLIGIBLE) & (known == 0)):
         return math.nan, math.nan
     weights = 1 + np.divide(missing.missing, known, out=np.zeros(known.size), where=known > 0)
-    later = _later(measured, weights[group])
+    weights = weights[group]
+    if measured.answers.weight is not None:
+        weights = weights * measured.answers.weight
+    later = _later(measured, weights)
     beside = moved * math.sqrt(1 - missing.maturity)
     if later.scale == "gap":
         return _gap_range(later, confidence, beside)

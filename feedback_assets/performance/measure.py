@@ -41,6 +41,8 @@ class Answers:
         worth: what each answer was worth [n], NaN where not known; None when nobody says.
         group: code of the group of labels that arrive alike [n]: the class, or a band of numbers.
         quantile: what the pinball loss asks for.
+        weight: rows that each answer stands for [n], where truth is known of some rows only and with
+            a known chance (inverse propensity); None for one each.
     """
 
     kind: LabelKind
@@ -51,6 +53,7 @@ class Answers:
     worth: Floats | None = None
     group: Codes | None = None
     quantile: float = 0.5
+    weight: Floats | None = None
 
     def take(self, rows: npt.NDArray[np.int64] | npt.NDArray[np.bool_]) -> "Answers":
         """Some of the rows, by number or mask."""
@@ -62,6 +65,7 @@ class Answers:
             day=self.day[rows],
             worth=None if self.worth is None else self.worth[rows],
             group=None if self.group is None else self.group[rows],
+            weight=None if self.weight is None else self.weight[rows],
         )
 
 
@@ -109,10 +113,11 @@ class Measured:
 def measure(metric: ReportMetric, answers: Answers, weights: Floats | None = None) -> Measured:
     """A metric that fits the label's kind, on rows of which each counts `weights[n]` times.
 
-    Rows that the metric cannot judge (no answer given, a label next to zero for MAPE, no known worth)
+    Each counts `answers.weight` times, or once, if that is not given. Rows that the metric cannot judge (no answer given, a label next to zero for MAPE, no known worth)
     are left out; `Measured.rows` says how many are left.
     """
-    weights = np.ones(answers.y.size) if weights is None else weights
+    if weights is None:
+        weights = np.ones(answers.y.size) if answers.weight is None else answers.weight
     relative = relative_errors(answers.y, answers.score) if metric == "mape" else None
     fit = _fit(metric, answers, relative)
     if fit is not None and not fit.all():

@@ -84,7 +84,8 @@ def realised_rows(
     Args:
         frame: the feedback table's rows that were answered by a model that served, those without a
             label too: partition_key, label, label_status, score, prediction, model_version,
-            `score_<class>` for multiclass, the segment columns, and `value` if the KPI is an expression.
+            `score_<class>` for multiclass, the segment columns, `value` if the KPI is an expression,
+            and `selection_weight` where labels are selective and their chance was logged.
             Of all partitions of the last `longest_days` before and with each wanted one.
         keys_wanted: the partitions to judge.
         config: the loop's.

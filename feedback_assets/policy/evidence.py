@@ -53,6 +53,17 @@ class PerformanceDay:
 
 
 @dataclass(frozen=True)
+class Coming:
+    """What a training could learn from, now or some days later."""
+
+    days: float
+    """Days from now."""
+    labels: float
+    """Labels, expected ones too, that the newest version did not have, of days that may be trained
+    on by then."""
+
+
+@dataclass(frozen=True)
 class Evidence:
     """One loop at one moment.
 
@@ -70,6 +81,8 @@ class Evidence:
         fired: what caused the last retrain: condition to the value that it had.
         promoted_since: another model was promoted after the last retrain.
         asked: run keys that have been asked for already.
+        coming: new labels that a training could use now (first) and later, of rows that are there;
+            empty where nobody asks or it is not known.
     """
 
     now: dt.datetime
@@ -84,6 +97,7 @@ class Evidence:
     fired: Mapping[str, float] = field(default_factory=dict)
     promoted_since: bool = False
     asked: frozenset[str] = frozenset()
+    coming: Sequence[Coming] = ()
 
     @property
     def drifted(self) -> list[DriftDay]:

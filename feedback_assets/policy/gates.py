@@ -1,4 +1,7 @@
-"""What forbids a retrain whatever the cause: one in flight, cooldown, too little news, budget, hours."""
+"""What forbids a retrain whatever the cause.
+
+One in flight, cooldown, too little news, budget, hours, labels that are worth waiting for.
+"""
 
 import datetime as dt
 from zoneinfo import ZoneInfo
@@ -7,6 +10,7 @@ from feedback_assets.config.policy import OfficeHours, Trigger
 from feedback_assets.policy.evidence import Evidence
 from feedback_assets.policy.explained import Explained
 from feedback_assets.policy.hours import is_open, next_opening
+from feedback_assets.policy.waiting import labels_to_come
 
 
 def gates(trigger: Trigger, evidence: Evidence) -> tuple[Explained, ...]:
@@ -21,6 +25,7 @@ def gates(trigger: Trigger, evidence: Evidence) -> tuple[Explained, ...]:
         _cooldown(trigger.cooldown_days, evidence.days_since_retrain),
         _enough_news(trigger.min_new_labels, evidence.new_labels),
         *([_budget(trigger, evidence)] if trigger.budget_per_month else []),
+        *([labels_to_come(trigger.wait, trigger, evidence)] if trigger.wait else []),
     )
 
 
