@@ -18,8 +18,10 @@ from feedback_assets.commands import (
     explain,
     importing,
     keys,
+    labels,
     look,
     reproduce,
+    review,
     rollback,
     run,
     serve,
@@ -52,6 +54,8 @@ bundle.register(app)
 audit.register(app)
 keys.register(app)
 serve.register(app)
+review.register(app)
+labels.register(app)
 
 
 @app.command()

@@ -11,7 +11,9 @@ from typing import Any
 
 import dagster as dg
 
+from feedback_assets.assets.annotations import annotations
 from feedback_assets.assets.approvals import approval_job
+from feedback_assets.assets.automatic_labels import automatic_labels
 from feedback_assets.assets.canary_report import canary_report
 from feedback_assets.assets.candidate_model import candidate_model
 from feedback_assets.assets.drift_report import drift_report
@@ -19,12 +21,15 @@ from feedback_assets.assets.evaluation_report import evaluation_report
 from feedback_assets.assets.feedback_events import feedback_events
 from feedback_assets.assets.feedback_table import feedback_table
 from feedback_assets.assets.findings import findings
+from feedback_assets.assets.flags import flags
 from feedback_assets.assets.imported_logs import imported_logs
+from feedback_assets.assets.label_quality import label_quality
 from feedback_assets.assets.labeled_pool import labeled_pool
 from feedback_assets.assets.performance_report import performance_report
 from feedback_assets.assets.prediction_log import prediction_log
 from feedback_assets.assets.profiles import profiles
 from feedback_assets.assets.promoted_model import promoted_model
+from feedback_assets.assets.review_queue import review_queue
 from feedback_assets.assets.serving_log import serving_log
 from feedback_assets.assets.space import LOOP_TAG, LoopSpace
 from feedback_assets.checks.contracts import contract_check
@@ -37,6 +42,7 @@ from feedback_assets.sensors.arrivals import arrivals
 from feedback_assets.sensors.late_feedback import late_feedback
 from feedback_assets.sensors.promotion import promotion
 from feedback_assets.sensors.retrain import retrain
+from feedback_assets.sensors.review import review
 from feedback_assets.sensors.rollout import rollout
 from feedback_assets.settings import Settings
 
@@ -48,14 +54,18 @@ ASSETS = (
     drift_report,
     performance_report,
     findings,
+    flags,
+    review_queue,
+    annotations,
     labeled_pool,
+    label_quality,
     candidate_model,
     evaluation_report,
     canary_report,
     promoted_model,
     serving_log,
 )
-SENSORS = (arrivals, late_feedback, retrain, promotion, rollout)
+SENSORS = (arrivals, late_feedback, review, retrain, promotion, rollout)
 
 
 ACCEPTED_BETAS = (
@@ -97,6 +107,8 @@ class FeedbackLoop:
             assets = [make(space) for make in ASSETS]
             if space.imports_logs:
                 assets.append(imported_logs(space))
+            if self.config.review.automatic:
+                assets.append(automatic_labels(space))
         return dg.Definitions(
             assets=assets,
             asset_checks=[

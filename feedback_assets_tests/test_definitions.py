@@ -24,7 +24,11 @@ DEPS = {
     "drift_report": {"profiles"},
     "performance_report": {"feedback_table"},
     "findings": {"drift_report", "performance_report"},
+    "flags": {"feedback_table", "drift_report", "findings"},
+    "review_queue": {"feedback_table", "drift_report", "flags"},
+    "annotations": {"review_queue"},
     "labeled_pool": {"feedback_table", "drift_report"},
+    "label_quality": {"annotations", "feedback_events", "labeled_pool"},
     "candidate_model": {"labeled_pool"},
     "evaluation_report": {"candidate_model"},
     "canary_report": {"candidate_model", "feedback_table", "serving_log"},
@@ -39,6 +43,9 @@ CHECKS = {
     "performance_report": {"performance"},
     "promoted_model": {"explained"},
 }
+SENSORS = (
+    "arrivals", "late_feedback", "review", "retrain", "promotion", "rollout", "dataflow",
+)  # fmt: skip
 HEAVY = (
     "mlflow", "dagster_mlflow", "evidently", "sklearn", "onnx", "onnxruntime", "skl2onnx",
     "matplotlib", "pandera", "river", "scipy.stats",
@@ -72,10 +79,7 @@ def test_checks_and_which_of_them_block(defs: dg.Definitions) -> None:
 
 def test_every_sensor_is_running_unless_a_person_stops_it(defs: dg.Definitions) -> None:
     sensors = {sensor.name: sensor for sensor in defs.get_repository_def().sensor_defs}
-    assert set(sensors) == {
-        f"tiny_{name}"
-        for name in ("arrivals", "late_feedback", "retrain", "promotion", "rollout", "dataflow")
-    }
+    assert set(sensors) == {f"tiny_{name}" for name in SENSORS}
     for sensor in sensors.values():
         assert sensor.default_status == dg.DefaultSensorStatus.RUNNING
         assert sensor.description

@@ -96,7 +96,8 @@ class World:
         self.root = root
         self.kind = kind
         self.settings = Settings(home=root / "home", configs=root / "configs")
-        self.file = write_loop(self.settings.configs, label={"kind": kind}, **changes)
+        label = {"kind": kind, **changes.pop("label", {})}
+        self.file = write_loop(self.settings.configs, label=label, **changes)
         self.config: Config = load_loop(self.file, {})
         self.loop = FeedbackLoop(self.config, self.settings)
         self.clock = SimulatedClock(moment(START))

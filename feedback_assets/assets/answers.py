@@ -7,12 +7,14 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from feedback_assets.assets.judged import judged_rows
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.assets.worth import worth
 from feedback_assets.config.grain import partition_end, partition_start
 from feedback_assets.config.schema import Config
 from feedback_assets.labels.arrival import cohort_ages, delay_counts_sql
 from feedback_assets.labels.curves import group_curves
+from feedback_assets.labels.selection import is_weighted, selection_weight_sql
 from feedback_assets.performance.maturity import Arrivals
 from feedback_assets.sqltext import idents, literal
 from feedback_assets.tables.table import Snapshot
@@ -39,6 +41,9 @@ def answers(
 ) -> pd.DataFrame:
     """Answered rows of these partitions, labelled or not, with `value` where SQL says their worth.
 
+    `selection_weight` is there where labels are selective and the chance of the decision was logged.
+
+    Labels that may not judge (labels/judges.py) are unknown here.
     Of a day with more than `performance.rows_per_day` rows a share is drawn by a hash of the id.
 
     Args:
@@ -56,8 +61,12 @@ def answers(
     if features or config.kpi.expression or config.label.kind == "regression":
         names += [*config.columns.features, *config.columns.carried]
     names = [name for name in dict.fromkeys(names) if name in source.columns()]
+    read: list[str] | None = [*names, "role"]
+    said = idents(names)
+    if is_weighted(config):  # the condition of the file may speak of any column
+        read, said = None, f"{said}, {selection_weight_sql(config)} AS selection_weight"
     frame = con.execute(
-        f"""SELECT {idents(names)} FROM {source.relation(keys, [*names, "role"])}
+        f"""SELECT {said} FROM {judged_rows(config, source, keys, read)}
             WHERE role = 'served' AND score IS NOT NULL AND {drawn(config, source, keys)}
             ORDER BY partition_key, prediction_id"""
     ).df()

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from feedback_assets.assets.models import NOVELTY
 from feedback_assets.assets.worth import with_worth
 from feedback_assets.config.schema import Config
 from feedback_assets.drift.bins import Kind
@@ -19,6 +20,7 @@ from feedback_assets.drift.text import VOCABULARY, derived_names, text_relation,
 from feedback_assets.performance.estimate import EXPECTED_ERROR, Estimator
 from feedback_assets.performance.metrics import class_codes, floats, losses
 from feedback_assets.performance.shift import held_sample
+from feedback_assets.querying.novelty import Novelty
 from feedback_assets.tables.connection import registered
 from feedback_assets.training.error_model import expected_error, fit_error_model
 from feedback_assets.training.onnx_model import OnnxModel
@@ -34,7 +36,8 @@ def companions(
 
     `reference.json`: the training data as counts; `reference_sample.parquet`: some of its rows;
     `estimator.json`, `held_sample.parquet` and, for regression, `error_model.onnx`: what estimates
-    performance before labels arrive; `concept.json`: how losses differ from that on held-out rows; `vocabulary.parquet` where there is text.
+    performance before labels arrive; `concept.json`: how losses differ from that on held-out rows;
+    `novelty.npz`: how far a row lies from the training data; `vocabulary.parquet` where there is text.
 
     Args:
         config: The loop.
@@ -60,6 +63,7 @@ def companions(
     concept = concept_of(config, estimator, held)
     if concept is not None:
         made["concept.json"] = json.dumps(concept.to_dict(), allow_nan=False).encode()
+    made[NOVELTY] = Novelty.fit(config, rows).to_bytes()
     profile = reference_of(config, rows, estimator.expected_loss(rows))
     made["reference.json"] = profile.to_json().encode()
     made["reference_sample.parquet"] = _parquet(rows.head(config.drift.page_rows))

@@ -10,12 +10,16 @@ import dagster as dg
 from dagster import DagsterEventType
 from dagster._core.storage.tags import RUN_KEY_TAG
 
+from feedback_assets.assets.answers import LEARNED_DAYS
 from feedback_assets.assets.ledger import decisions
-from feedback_assets.assets.models import versions
+from feedback_assets.assets.models import ModelVersion, versions
 from feedback_assets.assets.space import RETRAIN_TAG, LoopSpace
 from feedback_assets.config.grain import partition_end, partition_key_of
 from feedback_assets.config.schema import Config
-from feedback_assets.policy.evidence import DriftDay, Evidence, Measured, PerformanceDay
+from feedback_assets.labels.arrival import delay_counts_sql, maturity
+from feedback_assets.labels.curves import group_curves
+from feedback_assets.labels.usable import coming
+from feedback_assets.policy.evidence import Coming, DriftDay, Evidence, Measured, PerformanceDay
 from feedback_assets.promotion.decisions import Decision
 from feedback_assets.sqltext import instant
 from feedback_assets.tables.connection import connect
@@ -64,6 +68,7 @@ def gather(space: LoopSpace, instance: dg.DagsterInstance, now: dt.datetime) -> 
         fired=fired_by(retrained[-1]) if retrained else {},
         promoted_since=bool(retrained and promoted) and _newer(promoted[-1], retrained[-1]),
         asked=asked_for(space, instance),
+        coming=labels_coming(space, last, now) if space.config.trigger.wait and last else (),
     )
 
 
@@ -167,6 +172,22 @@ def labels_since(space: LoopSpace, moment: dt.datetime | None) -> int:
     return int(row[0]) if row else 0
 
 
+def labels_coming(space: LoopSpace, last: ModelVersion, now: dt.datetime) -> tuple[Coming, ...]:
+    """New labels that a training could use now and in the next days, of rows that are there."""
+    config, wait = space.config, space.config.trigger.wait
+    snapshot = space.table("feedback_table").snapshot()
+    filled = [key for key, info in snapshot.partitions().items() if info.rows][-LEARNED_DAYS:]
+    if wait is None or not filled:
+        return ()
+    with connect(space.settings) as con:
+        counts = con.execute(delay_counts_sql(config, snapshot.relation(filled), now)).df()
+    if counts.empty:
+        return ()
+    standing = maturity(counts, config, now)
+    trained = last.manifest["pool"]["partitions"]
+    return coming(standing, group_curves(counts, config, now), config, trained, wait.max_days)
+
+
 def coverage(space: LoopSpace, drift: Sequence[DriftDay]) -> float | None:
     """Share of the drifted days' rows that have an accepted label now; None without such rows."""
     snapshot = space.table("feedback_table").snapshot()
@@ -221,9 +242,17 @@ def _newest_events(
 
 
 def _measured(told: Metadata, way: str, metrics: Iterable[str]) -> Iterator[tuple[str, Measured]]:
+    """Metrics with their intervals, stretched over what is expected once all labels are there.
+
+    Labels that come early are no fair sample: what they alone seem to prove is not beyond doubt.
+    """
     for metric in metrics:
-        ends = [_number(told.get(f"{way}_{metric}{end}")) for end in ("", "_low", "_high")]
+        name = f"{way}_{metric}"
+        ends = [_number(told.get(f"{name}{end}")) for end in ("", "_low", "_high")]
         value, low, high = (math.nan if end is None else end for end in ends)
+        later = [_number(told.get(f"{name}_{end}")) for end in ("low_mature", "high_mature")]
+        if later[0] is not None and later[1] is not None:
+            low, high = min(low, later[0]), max(high, later[1])
         if not math.isnan(value):
             yield metric, Measured(value, low, high)
 

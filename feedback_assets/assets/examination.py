@@ -18,6 +18,7 @@ from feedback_assets.reports.evaluation_page import evaluation_page
 from feedback_assets.serving.manifest import write_atomically
 from feedback_assets.training.fit import train
 from feedback_assets.training.onnx_model import OnnxModel
+from feedback_assets.training.sample_weights import weights_of
 
 Tell = Callable[[str], None]
 Suite = dict[str, Any]
@@ -127,7 +128,7 @@ def trained_on(
     )
     pool = space.table("labeled_pool").snapshot(candidate.manifest["pool"]["version"])
     rows = con.execute(training_sql(config, pool.relation())).df()
-    return train(rows, rows["label"], narrower).model
+    return train(rows, rows["label"], narrower, weights_of(rows)).model
 
 
 def evaluation_facts(candidate: ModelVersion, suite: Suite) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from feedback_assets.assets.space import LoopSpace, micros
 from feedback_assets.clock import Clock
 from feedback_assets.config.grain import partition_end, partition_key_of, partition_start
 from feedback_assets.labels.join import LEAD, feedback_table_sql
+from feedback_assets.labels.older import EVENT, with_columns
 from feedback_assets.sqltext import literals
 from feedback_assets.tables.connection import connect
 from feedback_assets.tables.table import Snapshot
@@ -125,9 +126,10 @@ def _partitions_in(space: LoopSpace, days: int) -> int:
 def events_or_none(space: LoopSpace, events: Snapshot, keys: Sequence[str]) -> str:
     """The events as a relation; an empty one before the first feedback has arrived."""
     if events.version >= 0:
-        return feedback_relation(space, events, keys)
+        return with_columns(feedback_relation(space, events, keys), events.columns(), EVENT)
     return (
         "(SELECT '' AS prediction_id, '' AS event_id, '' AS kind, '' AS value, '' AS source,"
+        " '' AS principal, 1e0 AS confidence,"
         " TIMESTAMPTZ '1970-01-01' AS event_time, TIMESTAMPTZ '1970-01-01' AS received_time"
         " WHERE FALSE)"
     )

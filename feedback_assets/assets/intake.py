@@ -24,6 +24,7 @@ from feedback_assets.capture.plan import Kept, OwnRows
 from feedback_assets.capture.waiting import InboxRows, first_whole, stored_before
 from feedback_assets.config.source import Side
 from feedback_assets.errors import InboxError
+from feedback_assets.labels.older import EVENT, with_columns
 
 SIDES: dict[str, Side] = {"prediction_log": "predictions", "feedback_events": "feedback"}
 QUARANTINE = "_quarantine"
@@ -129,4 +130,6 @@ def kept_relation(space: LoopSpace, table: str, keys: Sequence[str], pruned: Pru
     gone = [stored_before(stream, seq) for stream, seq in pruned.items() if seq]
     if not gone or snapshot.version < 0:
         return None
-    return f"(SELECT * FROM {snapshot.relation(keys)} WHERE {' OR '.join(gone)})"
+    wanted = {} if table.endswith(QUARANTINE) or table == "prediction_log" else EVENT
+    rows = with_columns(snapshot.relation(keys), snapshot.columns(), wanted)
+    return f"(SELECT * FROM {rows} WHERE {' OR '.join(gone)})"

@@ -4,10 +4,15 @@ import datetime as dt
 from collections.abc import Sequence
 
 import duckdb
+import pandas as pd
 
 from feedback_assets.assets.space import LoopSpace
+from feedback_assets.config.schema import Config
 from feedback_assets.promotion.checked import LabelAudit
 from feedback_assets.sqltext import instant, literals
+
+REVIEWED = "audit"
+"""The source of labels that review's audit share brought."""
 
 
 def label_audit(
@@ -29,33 +34,67 @@ def label_audit(
         days: Partitions of the predictions to look at; all if absent.
 
     Returns:
-        None where `gate.label_quality` names no auditors, or nothing was ever said.
+        None where nobody audits (`auditors`), or nothing was ever said.
     """
-    gate = space.config.gate.label_quality
-    events = space.table("feedback_events").snapshot()
-    predictions = space.table("prediction_log").snapshot()
-    if gate is None or not gate.auditors or events.version < 0 or predictions.version < 0:
+    both = said_twice(space, now, days)
+    if both is None:
         return None
-    columns = ["prediction_id", "kind", "value", "source", "received_time", "event_id"]
-    query = audit_sql(
-        events.relation(None, columns),
-        predictions.relation(days, ["prediction_id"]),
-        gate.auditors,
-        now,
-    )
-    found = con.execute(query).fetchone()
+    found = con.execute(
+        f"SELECT COUNT(*), COALESCE(SUM(CASE WHEN audit = label THEN 1 ELSE 0 END), 0) FROM ({both})"
+    ).fetchone()
     rows, right = found if found is not None else (0, 0)
     return LabelAudit(int(rows), int(right))
 
 
+def disagreements(
+    space: LoopSpace, con: duckdb.DuckDBPyConnection, now: dt.datetime, limit: int
+) -> pd.DataFrame:
+    """Predictions on which auditors and others differ, the newest first, at most so many.
+
+    Returns:
+        `prediction_id`, `label` and its `source`, what the `audit` said instead, `audited_at`.
+    """
+    both = said_twice(space, now)
+    if both is None:
+        return pd.DataFrame(columns=["prediction_id", "label", "source", "audit", "audited_at"])
+    return con.execute(
+        f"""SELECT * FROM ({both}) AS twice WHERE label <> audit
+            ORDER BY audited_at DESC, prediction_id LIMIT {limit}"""
+    ).df()
+
+
+def auditors(config: Config) -> list[str]:
+    """Sources of feedback whose labels judge the others': those of the gate, and review's own audit.
+
+    Rows of the review's audit share are drawn evenly from all, whatever had been said of them.
+    """
+    gate = config.gate.label_quality
+    named = list(gate.auditors) if gate else []
+    return list(dict.fromkeys([*named, *([REVIEWED] if config.review.per_day else [])]))
+
+
+def said_twice(space: LoopSpace, now: dt.datetime, days: Sequence[str] | None = None) -> str | None:
+    """SQL of the predictions that auditors and others labelled; None where there cannot be any."""
+    events = space.table("feedback_events").snapshot()
+    predictions = space.table("prediction_log").snapshot()
+    named = auditors(space.config)
+    if not named or events.version < 0 or predictions.version < 0:
+        return None
+    columns = ["prediction_id", "kind", "value", "source", "received_time", "event_id"]
+    return audit_sql(
+        events.relation(None, columns), predictions.relation(days, ["prediction_id"]), named, now
+    )
+
+
 def audit_sql(events: str, predictions: str, auditors: Sequence[str], now: dt.datetime) -> str:
-    """SQL of one row: predictions that both sides labelled, and those on which they agree."""
+    """SQL of one row a prediction that both sides labelled: columns as of `disagreements`."""
     is_audit = f"COALESCE(source IN ({literals(list(auditors))}), FALSE)"
     # Values are stored in one spelling, so that equal texts are equal labels.
     # A correction outranks a label, the later received the earlier: as in the feedback table.
     return f"""
 WITH said AS (
   SELECT prediction_id, {is_audit} AS audited, value,
+         source, received_time,
          ROW_NUMBER() OVER (
            PARTITION BY prediction_id, {is_audit}
            ORDER BY CASE WHEN kind = 'correction' THEN 0 ELSE 1 END,
@@ -65,8 +104,8 @@ WITH said AS (
   WHERE kind IN ('label', 'correction') AND value IS NOT NULL
     AND received_time <= {instant(now)}
 )
-SELECT COUNT(*),
-       COALESCE(SUM(CASE WHEN audits.value = others.value THEN 1 ELSE 0 END), 0)
+SELECT audits.prediction_id AS prediction_id, others.value AS label, others.source AS source,
+       audits.value AS audit, audits.received_time AS audited_at
 FROM said AS audits
 JOIN said AS others ON others.prediction_id = audits.prediction_id
 JOIN {predictions} AS p ON p.prediction_id = audits.prediction_id

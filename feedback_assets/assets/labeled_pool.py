@@ -1,6 +1,7 @@
 """Every row that may be trained on now, and why the others may not."""
 
 import datetime as dt
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,15 +12,11 @@ import pandas as pd
 
 from feedback_assets.assets.budget import budget
 from feedback_assets.assets.materialize import Metadata, preview, table_metadata
+from feedback_assets.assets.pool_sifting import LEFT_OUT, sifted
 from feedback_assets.assets.space import LoopSpace, micros
 from feedback_assets.clock import Clock
 from feedback_assets.labels.arrival import Maturity, delay_counts_sql, maturity
-from feedback_assets.labels.pool import (
-    eligibility_sql,
-    exclusion_sql,
-    fingerprint,
-    holdout_start,
-)
+from feedback_assets.labels.pool import eligibility_sql, exclusion_sql, fingerprint, holdout_start
 from feedback_assets.reports.plots import arrival_curve, markdown_image, pool_by_day
 from feedback_assets.tables.connection import connect
 from feedback_assets.tables.table import Snapshot
@@ -62,6 +59,11 @@ def pinned_pool(space: LoopSpace, version: int | None = None) -> Pool:
             **manifest,
             "fingerprint": fingerprint(manifest["partitions"]),
             "as_of": commit.details["as_of"],
+            **{
+                name: json.loads(commit.details[name])
+                for name in LEFT_OUT
+                if name in commit.details
+            },
             "source": {"table": f"{space.name}/feedback_table", **commit.inputs},
         },
     )
@@ -71,10 +73,7 @@ def labeled_pool(space: LoopSpace) -> dg.AssetsDefinition:
     """The asset `[loop, labeled_pool]`: one table, all days."""
 
     @dg.asset(
-        deps=[
-            dg.AssetDep(space.key("feedback_table"), partition_mapping=dg.AllPartitionMapping()),
-            dg.AssetDep(space.key("drift_report"), partition_mapping=dg.AllPartitionMapping()),
-        ],
+        deps=upstream(space),
         **space.attributes(
             "labeled_pool",
             DESCRIPTION.format(holdout=space.config.pool.holdout_days),
@@ -98,21 +97,26 @@ def labeled_pool(space: LoopSpace) -> dg.AssetsDefinition:
                     allow_retries=False,
                 )
             spent = budget(space).spent
-            arguments = (space.config, source.relation(), list(source.columns()), mature, as_of)
+            found = sifted(space, con, source, standing, as_of, spent)
+            sifting = found.findings.sifting
             table = space.table("labeled_pool")
             before = table.snapshot().partitions()
             snapshot = table.replace(
                 con,
-                eligibility_sql(*arguments, spent=spent),
-                sorted({*mature, *before}),
+                eligibility_sql(sifting, found.scale.sql(space.config)),
+                sorted({*mature, *sifting.refusals.immature, *before}),
                 space.cause(
                     context,
-                    {"feedback_table": source.version, "as_of": micros(as_of)},
+                    {**found.inputs, "as_of": micros(as_of)},
                     as_of=as_of.isoformat(),
+                    **found.details(),
                 ),
             )
-            outcomes = dict(con.execute(exclusion_sql(*arguments, spent=spent)).fetchall())
-            metadata = figures(space, con, snapshot, standing, outcomes, spent)
+            outcomes = dict(con.execute(exclusion_sql(sifting)).fetchall())
+            metadata = {
+                **figures(space, con, snapshot, standing, outcomes, spent),
+                **found.metadata(space.config, outcomes.get("train", 0)),
+            }
         pool = pinned_pool(space, snapshot.version)
         return dg.MaterializeResult(
             data_version=dg.DataVersion(pool.fingerprint),
@@ -126,6 +130,18 @@ def labeled_pool(space: LoopSpace) -> dg.AssetsDefinition:
         )
 
     return _labeled_pool
+
+
+def upstream(space: LoopSpace) -> list[dg.AssetDep]:
+    """What the pool is made of; the work of people where they are asked."""
+    review, every = space.config.review, dg.AllPartitionMapping()
+    daily = ["feedback_table", "drift_report"]
+    daily += ["automatic_labels"] if review.automatic else []
+    asked = ["review_queue", "annotations"] if review.per_day else []
+    return [
+        *(dg.AssetDep(space.key(name), partition_mapping=every) for name in daily),
+        *(dg.AssetDep(space.key(name)) for name in asked),
+    ]
 
 
 def refuse_unknown_features(space: LoopSpace, source: Snapshot) -> None:

@@ -138,6 +138,8 @@ def column_lineage(
         "label_received_time": ["received_time"],
         "label_delay_days": ["received_time"],
         "label_source": ["source"],
+        "label_principal": ["principal"],
+        "label_confidence": ["confidence"],
         "label_count": ["event_id"],
         "label_conflict": ["value"],
         "labels_seen": ["value"],

@@ -18,7 +18,10 @@ from feedback_assets.drift.concept import ConceptReference
 from feedback_assets.drift.profile import ReferenceProfile
 from feedback_assets.errors import TrainingError
 from feedback_assets.performance.estimate import Estimator
+from feedback_assets.querying.novelty import Novelty
 from feedback_assets.training.onnx_model import OnnxModel
+
+NOVELTY = "novelty.npz"
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,11 @@ class ModelVersion:
         """Labelled rows that it was not trained on, at most 2,000."""
         path = self.folder / "held_sample.parquet"
         return pd.read_parquet(path) if path.exists() else pd.DataFrame()
+
+    def novelty(self) -> Novelty | None:
+        """How far rows lie from its training data; None of a version of an older release."""
+        path = self.folder / NOVELTY
+        return Novelty.from_bytes(path.read_bytes()) if path.exists() else None
 
     def error_model(self) -> OnnxModel | None:
         """Regression: the model of its absolute error; None where there is none."""

@@ -10,6 +10,7 @@ import pandas as pd
 from feedback_assets.assets.ledger import decisions
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.config.grain import partition_end, partition_start
+from feedback_assets.labels.selection import selection_words
 from feedback_assets.reports.day_page import day_page
 from feedback_assets.reports.facts import DayFacts, Deed, IncidentFacts, Links
 from feedback_assets.reports.incident_page import incident_page
@@ -108,6 +109,7 @@ def day_facts(book: Book, key: str, next_steps: Sequence[str]) -> DayFacts:
         reference=reference_words(book.days, key),
         next_steps=next_steps if key == book.newest else [past(space)],
         confidence=config.performance.confidence,
+        selective=selection_words(config),
         links=Links(
             previous=f"{order[place - 1]}.html" if 0 < place <= len(order) else "",
             following=f"{order[place + 1]}.html" if place + 1 < len(order) else "",

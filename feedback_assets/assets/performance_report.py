@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from feedback_assets.assets.answers import answers, arrivals, known_until, trailing
+from feedback_assets.assets.arriving import arriving
 from feedback_assets.assets.contract import refuse_missing
 from feedback_assets.assets.estimates import estimated_rows
 from feedback_assets.assets.materialize import Metadata, partitioned_result
@@ -71,9 +72,11 @@ def performance_report(space: LoopSpace) -> dg.AssetsDefinition:
             with registered(con, "fa_promises", promises[promises["partition_key"].isin(keys)]):
                 space.table("sla").replace(con, cast_sql("fa_promises", SLA_COLUMNS), keys, cause)
             said = {key: day_metadata(space.config, frame, promises, key) for key in keys}
+            labels = arriving(space, con, source, known_until(con, source))
             extra = {
                 "estimates_so_far": record_of(recent, space.config),
                 **reliability_plot(space.config, rows),
+                **(labels.metadata() if labels else {}),
             }
             return partitioned_result(context, space, snapshot, con, said, extra)
 
@@ -108,7 +111,8 @@ def history(
     """The report of everything together over the newest days up to the newest of `keys`."""
     recent = [key for key in snapshot.partitions() if key <= max(keys)][-HISTORY_DAYS - len(keys) :]
     return con.execute(
-        f"""SELECT partition_key, period, metric, kind, "value", low, high, maturity
+        f"""SELECT partition_key, period, metric, kind, "value", low, high, maturity,
+            low_mature, high_mature
             FROM {snapshot.relation(recent)} WHERE segment = '' AND model_version = ''
             ORDER BY partition_key"""
     ).df()
@@ -164,6 +168,8 @@ def day_metadata(config: Config, frame: pd.DataFrame, promises: pd.DataFrame, ke
         if kind != "adjusted":
             found[f"{kind}_{metric}_low"] = row["low"]
             found[f"{kind}_{metric}_high"] = row["high"]
+        if kind == "realised":
+            found |= {f"{kind}_{metric}_{end}": row[end] for end in ("low_mature", "high_mature")}
         if kind != "adjusted":
             found[f"expected_{metric}"] = row["expected"]
         if kind == "realised" and metric == config.metric:

@@ -37,8 +37,13 @@ SORT_KEYS: Mapping[str, Sequence[str]] = {
     "decisions": ("decision_id",),
     "trial_rows": ("prediction_id",),
     "canary_report": ("trial",),
+    "flags": ("prediction_id", "reason"),
+    "review_queue": ("task_id",),
+    "annotations": ("annotation_id",),
+    "review_labels": ("event_id",),
+    "automatic_labels": ("prediction_id",),
 }  # fmt: skip
-JUDGEMENTS = ("profiles", "drift_report", "performance_report", "findings")
+JUDGEMENTS = ("profiles", "drift_report", "performance_report", "findings", "flags")
 """What is made of a day of the feedback table, day by day, in the order of the dataflow."""
 DATAFLOW = ("prediction_log", "feedback_table", *JUDGEMENTS)
 """What follows from a day of predictions."""

@@ -30,6 +30,7 @@ from feedback_assets.training.fit import Trained, train
 from feedback_assets.training.onnx_model import Scores
 from feedback_assets.training.parity import parity
 from feedback_assets.training.registry import register_candidate
+from feedback_assets.training.sample_weights import weights_of
 
 LIBRARIES = ("scikit-learn", "skl2onnx", "onnx", "numpy")
 PLOTTED_ROWS = 20_000
@@ -69,7 +70,7 @@ def train_version(
     config, relation = space.config, pool.snapshot.relation()
     rows = con.execute(training_sql(config, relation)).df()
     holdout = con.execute(holdout_sql(relation)).df()
-    trained = train(rows, rows["label"], config)
+    trained = train(rows, rows["label"], config, weights_of(rows))
     agreement = parity(trained, holdout, config.model.parity_tolerance)
     seen, fresh = trained.model.score(rows), trained.model.score(holdout)
     manifest = {
@@ -86,7 +87,7 @@ def train_version(
         },
         "train_rows": trained.rows,
         "train_start": rows["event_time"].min().isoformat(),
-        "train_end": rows["event_time"].max().isoformat(),
+        "train_end": newest_mature(rows, holdout).isoformat(),
         "holdout_rows": len(holdout),
         "metrics": numbers(config, con, holdout, fresh),
         "parity": agreement.max_difference,
@@ -107,6 +108,18 @@ def train_version(
     texts = {name: kept[name].decode() for name in ("reference.json", "estimator.json", GOLDEN)}
     manifest |= register_candidate(space.settings, config, context, trained, manifest, plots, texts)
     return keep(space, manifest, trained, kept, plots)
+
+
+def newest_mature(rows: pd.DataFrame, holdout: pd.DataFrame) -> pd.Timestamp:
+    """When the newest train row older than what is held out happened.
+
+    Days that are not mature are trained on with weights and are no part of the line between the two.
+    """
+    older = rows["event_time"]
+    if len(holdout):
+        older = older[older < holdout["event_time"].min()]
+    newest = older.max() if len(older) else rows["event_time"].min()
+    return pd.Timestamp(newest)
 
 
 def numbers(

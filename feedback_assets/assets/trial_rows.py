@@ -17,6 +17,9 @@ from feedback_assets.assets.trial_scores import days_since, partition_of, said_c
 from feedback_assets.config.grain import partition_end
 from feedback_assets.config.schema import Config
 from feedback_assets.labels.arrival import delay_counts_sql, maturity
+from feedback_assets.labels.judges import may_judge_sql
+from feedback_assets.labels.older import SAID, with_columns
+from feedback_assets.labels.selection import is_weighted, selection_draw_sql
 from feedback_assets.sqltext import ident, instant
 from feedback_assets.tables.snapshot import Snapshot
 
@@ -32,7 +35,8 @@ class TrialRows:
 
     Attributes:
         frame: a row each: the truth, and by side `champion_score`, `challenger_prediction`, ...;
-            `settled`: whether the label is accepted and undisputed.
+            `settled`: whether the label is accepted and undisputed, and may judge; of selective labels
+            with a logged chance only a fair sample does.
         order: positions of the rows that count, in the order in which they came to count.
         inputs: table to the version that was read.
         scores: the table of scores.
@@ -181,11 +185,15 @@ def _rows_sql(
         f"ON {side}.prediction_id = truth.prediction_id"
         for side, model in zip(SIDES, models, strict=True)
     ]
+    relation = with_columns(truth.relation(days), truth.columns(), SAID)
+    if is_weighted(config):  # the condition of the file names columns that the scores have, too
+        drawn = selection_draw_sql(config, "labelled")
+        relation = f"(SELECT *, {drawn} AS fa_drawn FROM {relation} AS labelled)"
     disputed = "COALESCE(truth.label_conflict, FALSE)" if config.pool.drop_conflicts else "FALSE"
     return f"""
 SELECT {", ".join(f"truth.{ident(name)}" for name in names)}, {", ".join(said)},
   COALESCE(truth.label_status = 'accepted' AND truth.label IS NOT NULL AND NOT {disputed}, FALSE)
-    AS settled
-FROM {truth.relation(days)} AS truth {" ".join(joins)}
+    AND {may_judge_sql(config, "truth")}{" AND fa_drawn" if is_weighted(config) else ""} AS settled
+FROM {relation} AS truth {" ".join(joins)}
 WHERE truth.event_time > {instant(after)} AND truth.received_time <= {instant(now)}
 ORDER BY truth.prediction_id"""

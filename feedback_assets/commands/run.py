@@ -3,6 +3,7 @@
 import datetime as dt
 import enum
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,12 +18,21 @@ from feedback_assets.settings import Settings
 
 DEMO_FROM = dt.datetime(2013, 2, 1, tzinfo=dt.UTC)
 DEMO_TO = dt.datetime(2014, 1, 1, tzinfo=dt.UTC)
+COMMENTS_HISTORY = dt.timedelta(days=21)
+FLIGHTS_EVERY, COMMENTS_EVERY = "7d", "3d"
 DURATION = re.compile(r"^(\d+(?:\.\d+)?)\s*([hdw])$")
 HOURS = {"h": 1, "d": 24, "w": 168}
 VIA_HELP = (
     "How rows come in: `files` dropped at the sources, or `http`, every row asked of the service "
     "and every label sent to it. Both end with the same tables."
 )
+
+
+class Demo(enum.StrEnum):
+    """What the demo plays."""
+
+    flights = "flights"
+    comments = "comments"
 
 
 class Via(enum.StrEnum):
@@ -41,9 +51,19 @@ def register(app: typer.Typer) -> None:
 
 
 def demo(
-    every: Annotated[str, typer.Option(help="Length of a step: 7d, 1w, 24h.")] = "7d",
+    loop: Annotated[
+        Demo,
+        typer.Option(
+            help="`flights`: a real year, labels come when planes land. `comments`: three made-up "
+            "months in which only people know the truth."
+        ),
+    ] = Demo.flights,
+    every: Annotated[
+        str | None,
+        typer.Option(help="Length of a step: 7d, 1w, 24h; a week, or three days for comments."),
+    ] = None,
     until: Annotated[
-        dt.datetime | None, typer.Option(help="Stop earlier than at the end of 2013.")
+        dt.datetime | None, typer.Option(help="Stop earlier than at the history's end.")
     ] = None,
     via: Annotated[Via, typer.Option(help=VIA_HELP)] = Via.files,
 ) -> None:
@@ -52,10 +72,16 @@ def demo(
     Trains on January, then goes through the year a week at a time: predictions are logged, labels
     arrive when planes land, drift is reported, candidates are trained, and each is promoted or
     refused with its reason. Ends with a report beside a frozen copy of the first model.
+
+    With `--loop comments` four simulated people answer the few questions a day that `review_queue`
+    asks them; a new kind of spam begins on day 40.
     """
+    console, settings = Console(), Settings()
+    if loop == Demo.comments:
+        return comments(every or COMMENTS_EVERY, utc(until), via, console, settings)
     from feedback_assets.simulation.flights import flights_history
 
-    console, settings = Console(), Settings()
+    every = every or FLIGHTS_EVERY
     with console.status("Reading the flights of 2013"):
         history = flights_history(settings.root / "demo" / "flights.parquet")
     console.print(
@@ -63,6 +89,24 @@ def demo(
         f"every {every} the loop decides.\n"
     )
     replay("flights", history, DEMO_FROM, utc(until) or DEMO_TO, every, {}, via, console, settings)
+    return None
+
+
+def comments(
+    every: str, until: dt.datetime | None, via: Via, console: Console, settings: Settings
+) -> None:
+    """Three made-up months of comments, labelled by people alone."""
+    from feedback_assets.simulation.comments import START, comments_history
+    from feedback_assets.simulation.people import ERRORS
+
+    history = comments_history(settings.root / "demo" / "comments.parquet")
+    begin = dt.datetime.combine(START, dt.time(), dt.UTC) + COMMENTS_HISTORY
+    console.print(
+        f"[bold]Spam below videos.[/] The first model learns from {COMMENTS_HISTORY.days} labelled "
+        f"days; then {len(ERRORS)} people answer a few questions a day, and nobody else says what is "
+        "spam.\n"
+    )
+    replay("comments", history, begin, until, every, {}, via, console, settings, people=ERRORS)
 
 
 def simulate(
@@ -84,6 +128,14 @@ def simulate(
     flips: Annotated[float, typer.Option(help="Share of labels that are wrong.")] = 0.0,
     disorder: Annotated[bool, typer.Option(help="Feedback of a step in random order.")] = False,
     seed: Annotated[int, typer.Option(help="Seed of all of these.")] = 0,
+    people: Annotated[
+        bool,
+        typer.Option(
+            "--people",
+            help="Once there is a model, labels come only from four simulated people who answer the "
+            "review queue (`review.per_day` must be above 0).",
+        ),
+    ] = False,
     via: Annotated[Via, typer.Option(help=VIA_HELP)] = Via.files,
 ) -> None:
     """Replay a labelled history as production and write a report.
@@ -100,7 +152,11 @@ def simulate(
         "disorder": disorder,
         "seed": seed,
     }
-    replay(loop, data, utc(start), utc(end), every, disturbance, via, Console(), Settings())
+    from feedback_assets.simulation.people import ERRORS
+
+    who = ERRORS if people else {}
+    settings = Settings()
+    replay(loop, data, utc(start), utc(end), every, disturbance, via, Console(), settings, who)
 
 
 def replay(
@@ -113,6 +169,7 @@ def replay(
     via: Via,
     console: Console,
     settings: Settings,
+    people: Mapping[str, float] | None = None,
 ) -> None:
     """Run a simulation and say where to look."""
     from feedback_assets.instance import open_instance
@@ -132,7 +189,13 @@ def replay(
         )
     with open_instance(settings) as instance:
         simulation = Simulation(
-            FeedbackLoop(config, settings), history, period, instance, console, via.value
+            FeedbackLoop(config, settings),
+            history,
+            period,
+            instance,
+            console,
+            via.value,
+            people or {},
         )
         numbers = simulation.run()
     tell(numbers, console)

@@ -225,10 +225,12 @@ def label_quality(seen: Seen) -> GateCheck | None:
     if gate is None:
         return None
     name, field = "label_quality", "gate.label_quality.min_share"
-    if not gate.auditors:
-        return failed(
-            name, "no data: gate.label_quality.auditors names nobody's labels", gate.min_share
+    if not gate.auditors and not seen.config.review.per_day:
+        reason = (
+            "no data: gate.label_quality.auditors names nobody's labels, "
+            "and review.per_day asks nobody to audit"
         )
+        return failed(name, reason, gate.min_share)
     if audit is None or audit.rows < gate.min_rows:
         rows = audit.rows if audit else 0
         reason = (

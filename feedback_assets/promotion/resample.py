@@ -6,12 +6,13 @@ leaves the interval as it is (the rows are exchangeable) and bounds time and mem
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from feedback_assets.config.schema import Label, Metric
+from feedback_assets.performance.measure import Answers, measure
 from feedback_assets.performance.metrics import Floats, losses, nan_mean, positive_ranks
 
 MAX_UNITS = 5_000
@@ -68,7 +69,12 @@ def paired_resamples(statistic: Statistic, resamples: int, seed: int) -> Floats:
 
 
 def statistic_of(
-    metric: Metric, label: Label, y: Floats, champion: Floats, candidate: Floats
+    metric: Metric,
+    label: Label,
+    y: Floats,
+    champion: Floats,
+    candidate: Floats,
+    weights: Floats | None = None,
 ) -> Statistic:
     """The gate's metric of two models as a `Statistic`.
 
@@ -78,8 +84,17 @@ def statistic_of(
         y: labels [n] (class codes for multiclass).
         champion: scores [n], or [n, K] for multiclass.
         candidate: likewise.
+        weights: rows that each stands for [n], where truth is known of some only (inverse propensity);
+            one each if absent.
     """
     models = (champion, candidate)
+    if weights is not None:
+        found = (
+            _auc(y, models, weights)
+            if metric == "roc_auc"
+            else statistic_of(metric, label, y, champion, candidate)
+        )
+        return replace(found, rows=found.rows * weights[:, None])
     if metric == "roc_auc":
         return _auc(y, models)
     if metric == "f1":
@@ -134,26 +149,33 @@ def _mean_f1(_count: Floats, _shared: Floats, own: Floats) -> Floats:
     return np.asarray(np.nansum(each, axis=1) / known, dtype=np.float64)
 
 
-def _auc(y: Floats, models: tuple[Floats, Floats]) -> Statistic:
+def _auc(y: Floats, models: tuple[Floats, Floats], weights: Floats | None = None) -> Statistic:
     """AUC by influence values, whose resampled mean moves as the resampled AUC does."""
     points, columns = [], [np.ones(y.size)]
     for scores in models:
         if scores.ndim == 1:
-            parts = [_influence(y == 1, scores)]
+            parts = [_influence(y == 1, scores, weights)]
         else:
-            parts = [_influence(y == k, scores[:, k]) for k in range(scores.shape[1])]
+            parts = [_influence(y == k, scores[:, k], weights) for k in range(scores.shape[1])]
         defined = [values for area, values in parts if np.isfinite(area)]
         points.append(nan_mean([area for area, _ in parts]))
         columns.append(np.mean(defined, axis=0) if defined else np.full(y.size, np.nan))
     return Statistic(np.column_stack(columns), 1, _mean_loss, (points[0], points[1]))
 
 
-def _influence(positive: npt.NDArray[np.bool_], score: Floats) -> tuple[float, Floats]:
+def _influence(
+    positive: npt.NDArray[np.bool_], score: Floats, weights: Floats | None
+) -> tuple[float, Floats]:
     """AUC and each row's influence on it [n] (mean zero); NaN for one class only."""
     values = np.full(score.size, np.nan)
     m = int(positive.sum())
     if m == 0 or m == score.size:
         return float("nan"), values
+    if weights is not None:
+        truth, nobody = positive.astype(np.float64), np.zeros(score.size)
+        day = np.zeros(score.size, dtype=np.int64)
+        weighed = measure("roc_auc", Answers("binary", truth, score, nobody, day), weights)
+        return weighed.working, weighed.influence
     above = positive_ranks(score[positive], score[~positive])
     below = 1 - positive_ranks(score[~positive], score[positive])
     area = float(above.mean())

@@ -73,8 +73,12 @@ def segment_results(
     candidate: Floats,
     config: Config,
     segments: Mapping[str, npt.ArrayLike],
+    weights: Floats | None = None,
 ) -> tuple[SegmentResult, ...]:
-    """Every segment of the rows `y[n]`, those clearly worse first, then by size."""
+    """Every segment of the rows `y[n]`, those clearly worse first, then by size.
+
+    Rows count `weights[n]` times, once if that is absent.
+    """
     parts = [
         part for column, values in segments.items() for part in _rows_of(column, values, y.size)
     ]
@@ -82,7 +86,13 @@ def segment_results(
     quantile = NormalDist().inv_cdf(1 - (1 - config.gate.confidence) / max(judged, 1))
     results = [
         _segment(
-            column, value, _statistic(config, y[r], champion[r], candidate[r]), quantile, config
+            column,
+            value,
+            _statistic(
+                config, y[r], champion[r], candidate[r], None if weights is None else weights[r]
+            ),
+            quantile,
+            config,
         )
         for column, value, r in parts
     ]
@@ -112,8 +122,10 @@ def _segment(
     )
 
 
-def _statistic(config: Config, y: Floats, champion: Floats, candidate: Floats) -> Statistic:
-    return statistic_of(config.metric, config.label, y, champion, candidate)
+def _statistic(
+    config: Config, y: Floats, champion: Floats, candidate: Floats, weights: Floats | None
+) -> Statistic:
+    return statistic_of(config.metric, config.label, y, champion, candidate, weights)
 
 
 def _rows_of(

@@ -57,6 +57,7 @@ def day_html(day: DayFacts) -> str:
         number_names=[name for _, name, _ in day_tables.NUMBERS],
         numbers=day_tables.number_rows(view),
         performance=day_tables.performance_rows(view.performance, day.metric),
+        selective=plain_text(day.selective, 600),
         segments=day_tables.slice_rows(view.performance, day.metric, versions=False),
         versions=day_tables.slice_rows(view.performance, day.metric, versions=True),
         promises=day_tables.promise_rows(view.promises),

@@ -105,6 +105,9 @@ def story(suite: Row) -> str:
             f"{percent(suite['churn']['negative_flips'])} of the answers were right before"
             " and are wrong now."
         )
+    if suite.get("selective"):
+        words = plain_text(suite["selective"], 600)
+        parts.append(f"{words[:1].upper()}{words[1:]}.")
     return " ".join(parts)
 
 

@@ -55,6 +55,7 @@ class DayFacts:
         next_steps: what the loop will do next, one sentence each.
         confidence: of every interval.
         links: to other pages.
+        selective: what it means that the truth becomes known of some rows only; empty if of all.
     """
 
     title: str
@@ -71,6 +72,7 @@ class DayFacts:
     next_steps: Sequence[str] = ()
     confidence: float = 0.95
     links: Links = field(default_factory=Links)
+    selective: str = ""
 
 
 @dataclass(frozen=True)

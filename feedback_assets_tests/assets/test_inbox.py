@@ -87,8 +87,17 @@ def digests(world: World) -> dict[str, str]:
 
 
 def test_rows_of_requests_come_into_the_tables(world: World) -> None:
-    put(world.settings, [prediction("a"), shadow("a"), refused("r"), feedback("f", "a")])
+    told = [
+        feedback("f", "a"),
+        feedback("g", "x", principal=None, said_by="ann"),
+        feedback("h", "x", principal="anyone"),
+    ]
+    put(world.settings, [prediction("a"), shadow("a"), refused("r"), *told])
     assert settled(world)
+    events = world.frame("feedback_events").set_index("event_id")["principal"]
+    assert events.where(events.notna(), None).to_dict() == {
+        "f": "token:web", "g": "ann", "h": None,
+    }  # fmt: skip
     log = world.frame("prediction_log").iloc[0]
     assert (log["prediction_id"], log["model_version"], log["score"]) == ("a", "3", 0.1 + 0.2)
     assert (log["size"], log["colour"], log["role"]) == (0.1, "red", "served")
@@ -98,6 +107,7 @@ def test_rows_of_requests_come_into_the_tables(world: World) -> None:
     assert json.loads(bad["payload"]) == {"line": '{"sze": 1}'}
     joined = world.frame("feedback_table").iloc[0]
     assert (joined["prediction_id"], joined["label"]) == ("a", 1)
+    assert (joined["label_principal"], joined["label_confidence"]) == ("token:web", 1.0)
     served = world.frame("serving_log").sort_values("role")
     assert list(served["role"]) == ["served", "shadow"]
     assert list(served["score"]) == [0.1 + 0.2, 0.7]
