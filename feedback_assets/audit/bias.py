@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from feedback_assets.assets.judged import judged_rows
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.audit.card_figures import fairness_sheet, group_words, limits_note
 from feedback_assets.audit.document import Document, Reply, Section
@@ -87,7 +88,7 @@ def served_rows(space: LoopSpace, since: dt.datetime, until: dt.datetime) -> pd.
         return pd.DataFrame(columns=names)
     with connect(space.settings) as con:
         return con.execute(
-            f"""SELECT {idents(names)} FROM {snapshot.relation(keys)}
+            f"""SELECT {idents(names)} FROM {judged_rows(space.config, snapshot, keys)}
                 WHERE role = 'served' AND prediction IS NOT NULL
                   AND event_time >= ? AND event_time < ? ORDER BY prediction_id""",
             [since, until],

@@ -16,15 +16,18 @@ from feedback_assets.tables.connection import connect
 from feedback_assets.tables.table import Snapshot
 
 Json = dict[str, Any]
-SCHEMA = 1
+SCHEMA = 2
+BY_PEOPLE = ("review_queue", "annotations", "review_labels")
+"""Tables that hold how people came to say what they said."""
 
 
 def lineage_back(space: LoopSpace, prediction_id: str) -> Json:
     """Where a prediction comes from.
 
     Returns:
-        JSON values: `prediction` (its row), `feedback` (all that was said of it), `tables` (the
-        commits that hold it), `answered_by` (version, how, the decision that let it answer),
+        JSON values: `prediction` (its row), `feedback` (all that was said of it), `people` (what they
+        were asked of it, why, and what each answered), `pool` (its row in the labeled pool, if it is
+        there), `tables` (the commits that hold it), `answered_by` (version, how, the decision that let it answer),
         `trained` (as in `why`), `partitions` [{partition, digest, pool rows, trained rows}],
         `intact` (whether the pinned rows still have the recorded digests).
 
@@ -45,6 +48,8 @@ def lineage_back(space: LoopSpace, prediction_id: str) -> Json:
         logged = (rows.get("prediction_log") or rows.get("serving_log") or [{}])[0]
         day = str(logged.get("partition_key") or rows["feedback_table"][0]["partition_key"])
         feedback = rows_of(space, con, "feedback_events", prediction_id)
+        people = {name: rows_of(space, con, name, prediction_id) for name in BY_PEOPLE}
+        pool = pool_rows(space, con, prediction_id)
         version = str(logged.get("model_version") or "")
         return {
             "schema": SCHEMA,
@@ -56,6 +61,8 @@ def lineage_back(space: LoopSpace, prediction_id: str) -> Json:
             "prediction": logged,
             "label": rows.get("feedback_table", [{}])[0],
             "feedback": feedback,
+            "people": people,
+            "pool": pool[0] if pool else None,
             "requests": rows.get("serving_log", []),
             "tables": {table: commit_of(space, table, day) for table in rows},
             "model": model_behind(space, con, version, logged.get("event_time")),
@@ -78,6 +85,14 @@ def rows_of(
         {name: plain(value) for name, value in zip(names, row, strict=True)}
         for row in found.fetchall()
     ]
+
+
+def pool_rows(space: LoopSpace, con: duckdb.DuckDBPyConnection, prediction_id: str) -> list[Json]:
+    """The newest pool's row; none either where its files are damaged, which the model's part says."""
+    try:
+        return rows_of(space, con, "labeled_pool", prediction_id)
+    except duckdb.IOException:
+        return []
 
 
 def plain(value: object) -> Any:

@@ -63,6 +63,7 @@ def back_document(told: Json) -> Document:
                 ),
             ),
             feedback_section(told),
+            *people_sections(told),
             manifest_section(told),
         ),
         footer=(rows_hint(told),) if model else (),
@@ -111,8 +112,43 @@ def truth_reply(told: Json) -> Reply:
     if label.get("label") is None:
         return Reply("What was true?", (label.get("label_status") or "Nothing is known yet.",))
     when = f"learned on {moment(label.get('label_received_time'))}"
-    by = f", said by {who(label['label_source'])}" if label.get("label_source") else ""
+    said_by = label.get("label_principal") or label.get("label_source")
+    by = f", said by {who(said_by)}" if said_by else ""
     return Reply("What was true?", (str(label["label"]), when + by))
+
+
+def people_sections(told: Json) -> list[Section]:
+    """What people were asked of it and what each of them answered; none where nobody was."""
+    queue, answers = told["people"]["review_queue"], told["people"]["annotations"]
+    if not queue and not answers:
+        return []
+    asked = Sheet(
+        ("asked", "why", "chance", "question"),
+        tuple(
+            (
+                moment(q["asked_at"]), f"{q['strategy']}: {q['reason']}", f"{q['probability']:.3g}",
+                code(q["task_id"]),
+            )
+            for q in queue
+        ),
+    )  # fmt: skip
+    given = Sheet(
+        ("answered", "who", "answer", "seconds", "by", "the model's answer"),
+        tuple(
+            (
+                moment(a["annotated_at"]), a["annotator"], a["value"] or a["said"],
+                said(a["duration_seconds"]), a["route"], "seen" if a["saw_opinion"] else "hidden",
+            )
+            for a in answers
+        ),
+        frozenset({3}),
+    )  # fmt: skip
+    pool = told["pool"]
+    where = {"split": pool["split"], "weight": said(pool.get("weight"))} if pool else {}
+    return [
+        Section("What people were asked", sheet=asked),
+        Section("What they answered", sheet=given, facts=facts(**where)),
+    ]
 
 
 def feedback_section(told: Json) -> Section:
@@ -120,7 +156,8 @@ def feedback_section(told: Json) -> Section:
     rows = tuple(
         (
             moment(event.get("received_time")), str(event.get("kind")), str(event.get("value")),
-            str(event.get("source") or ""), code(event.get("source_file")), code(event.get("event_id")),
+            ", ".join(filter(None, (event.get("source"), event.get("principal")))),
+            code(event.get("source_file")), code(event.get("event_id")),
         )
         for event in told["feedback"]
     )  # fmt: skip

@@ -22,6 +22,7 @@ from feedback_assets.labels.pool import holdout_sql
 from feedback_assets.tables.connection import connect
 from feedback_assets.training.fit import train
 from feedback_assets.training.onnx_model import OnnxModel
+from feedback_assets.training.sample_weights import weights_of
 
 Json = dict[str, Any]
 Tell = Callable[[str], None]
@@ -83,7 +84,7 @@ def trained_again(pinned: Pinned, con: duckdb.DuckDBPyConnection) -> Json:
     """Fit on the pinned rows with the configuration of then: digest, rows, and what is not alike."""
     try:
         rows = con.execute(pinned.training).df()
-        made = train(rows, rows["label"], pinned.config)
+        made = train(rows, rows["label"], pinned.config, weights_of(rows))
     except (FeedbackAssetsError, duckdb.Error) as error:
         return {"digest": None, "rows": None, "problem": str(error), "unlike": []}
     recorded = pinned.model.manifest["train_rows"]

@@ -22,6 +22,7 @@ from feedback_assets.tables.table import Snapshot
 Json = dict[str, Any]
 SCHEMA = 1
 IDS = "fa_touched"
+SAID_BY = ("source", "principal")
 BORN = ("prediction_log", "feedback_events", "serving_log")
 """Tables that rows come into from outside."""
 
@@ -108,13 +109,14 @@ def asked(snapshot: Snapshot, row: str | None, source: str | None) -> str:
     if row is not None:
         names = [name for name in ("prediction_id", "event_id") if name in columns]
         return "(" + " OR ".join(f"{name} = {literal(row)}" for name in names) + ")"
-    return f"({from_source(source or '', 'source' in columns)})"
+    named = SAID_BY if "event_id" in columns else ()
+    return f"({from_source(source or '', [name for name in named if name in columns])})"
 
 
-def from_source(source: str, named: bool) -> str:
-    """SQL that is true for rows of a file, or of who said it."""
+def from_source(source: str, named: Sequence[str]) -> str:
+    """SQL that is true for rows of a file, or of whom one of the columns `named` names."""
     by_file = f"source_file = {literal(source)} OR ends_with(source_file, {literal('/' + source)})"
-    return f"{by_file} OR source = {literal(source)}" if named else by_file
+    return " OR ".join([by_file, *(f"{name} = {literal(source)}" for name in named)])
 
 
 def quarantined(
@@ -126,7 +128,7 @@ def quarantined(
         if f"{space.name}.{table}" in known:
             relation = space.table(table).snapshot().relation()
             ((count,),) = con.execute(
-                f"SELECT COUNT(*) FROM {relation} WHERE {from_source(source, False)}"
+                f"SELECT COUNT(*) FROM {relation} WHERE {from_source(source, [])}"
             ).fetchall()
             if count:
                 found[table] = int(count)
@@ -164,6 +166,7 @@ def judged(space: LoopSpace, days: Sequence[str]) -> dict[str, list[str]]:
         "performance_report": max(7, config.performance.window_days),
         "sla": max(7, config.performance.window_days),
         "findings": max(config.performance.window_days, config.drift.window_days),
+        "flags": max(config.performance.window_days, config.drift.window_days),
     }
     found = {}
     for table in (*JUDGEMENTS, "sla"):
