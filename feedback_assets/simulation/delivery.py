@@ -111,6 +111,7 @@ class History:
                 said.prediction_id: self.rows.loc[known, columns.id],
                 said.value: self.rows.loc[known, said.value],
                 "_label_time": self.rows.loc[known, "_label_time"],
+                **{name: self.rows.loc[known, name] for name in said_by(self.config)},
             }
         )
         return disturbed(frame, said.value, self.disturbance)
@@ -144,6 +145,12 @@ class History:
         first = times.searchsorted(pd.Timestamp(after), side="right")
         last = times.searchsorted(pd.Timestamp(until), side="right")
         return self.feedback.iloc[first:last]
+
+
+def said_by(config: Config) -> list[str]:
+    """The history's columns that say where a label is from."""
+    said = config.source.feedback.columns
+    return [name for name in (said.source, said.principal) if name is not None]
 
 
 def disturbed(frame: pd.DataFrame, value: str, how: Disturbance) -> pd.DataFrame:
@@ -198,7 +205,10 @@ class Delivery:
 
     def _told(self) -> Sequence[str]:
         said = self.config.source.feedback.columns
-        return [name for name in (said.value, said.received_time) if name]
+        columns = self.config.columns
+        own = {columns.id, columns.event_time, *columns.features, *columns.carried}
+        told = [said.value, said.received_time, *said_by(self.config)]
+        return [name for name in told if name and name not in own]
 
     def _write(self, kind: str, name: str, frame: pd.DataFrame) -> None:
         if frame.empty:

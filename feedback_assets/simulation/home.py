@@ -13,6 +13,7 @@ from feedback_assets.capture.inbox.forget import forget_loop
 from feedback_assets.capture.inbox.open import open_reader
 from feedback_assets.capture.inbox.records import Stream
 from feedback_assets.errors import FeedbackAssetsError
+from feedback_assets.review.store import store_path
 from feedback_assets.simulation.delivery import Delivery
 from feedback_assets.training.registry import forget_model
 
@@ -50,8 +51,10 @@ def make_room(space: LoopSpace, instance: dg.DagsterInstance) -> None:
     if marker(space).exists():
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
-        for file in space.settings.ledger.glob(f"{space.name}.*"):
-            file.unlink()
+        questions = store_path(space.settings.root, space.name).parent
+        for folder in (space.settings.ledger, questions):
+            for file in folder.glob(f"{space.name}.*"):
+                file.unlink()
         forget_loop(space.settings, space.name)
         Receipts(space).forget()
         _forget_runs(space, instance)

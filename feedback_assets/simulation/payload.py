@@ -33,10 +33,10 @@ def rows_of(config: Config, frame: pd.DataFrame) -> list[Item]:
 
 
 def events_of(config: Config, frame: pd.DataFrame) -> list[Item]:
-    """The feedback to give: prediction, value, and when it was known (microseconds)."""
+    """The feedback to give: prediction, value, when it was known (microseconds), and who said it."""
     said = config.source.feedback.columns
     one = _measured if config.label.kind == "regression" else _scalar
-    return [
+    events: list[Item] = [
         {"prediction_id": _text(of), "value": one(value), "received_time": known}
         for of, value, known in zip(
             frame[said.prediction_id].tolist(),
@@ -45,6 +45,11 @@ def events_of(config: Config, frame: pd.DataFrame) -> list[Item]:
             strict=True,
         )
     ]
+    for name, column in (("source", said.source), ("principal", said.principal)):
+        if column is not None:
+            for event, value in zip(events, frame[column].tolist(), strict=True):
+                event[name] = _text(value)
+    return events
 
 
 def landed_of(config: Config, frame: pd.DataFrame) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from feedback_assets.assets.ledger import decisions
 from feedback_assets.assets.models import ModelVersion, champion
+from feedback_assets.assets.review_store import review_store
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.clock import Clock, SimulatedClock
 from feedback_assets.errors import TrainingError
@@ -18,12 +19,15 @@ from feedback_assets.loop import FeedbackLoop
 from feedback_assets.promotion.decisions import Decision
 from feedback_assets.simulation.daemon import Finished, Ticker
 from feedback_assets.simulation.delivery import Delivery, History
+from feedback_assets.simulation.people import People
 from feedback_assets.training.onnx_model import OnnxModel, Scores
 
 if TYPE_CHECKING:
     from feedback_assets.simulation.http import HttpDelivery
 
 DISORDER_SEED = 1
+ANSWERING = dt.timedelta(hours=1)
+"""After the end of a step: when people begin to answer its questions."""
 Via = Literal["files", "http"]
 """How rows reach the loop: dropped as files, or asked of the service, request by request."""
 
@@ -80,6 +84,9 @@ class Replay:
     period: Period
     instance: dg.DagsterInstance
     via: Via = "files"
+    people: Mapping[str, float] = field(default_factory=dict)
+    """Who answers the review queue, and how often each is wrong; if anybody does, labels come from
+    people alone once there is a model."""
 
     def __post_init__(self) -> None:
         first = self.history.rows["_event_time"].iloc[0].to_pydatetime()
@@ -117,7 +124,7 @@ class Replay:
         """Play one step; yields each run and decision as it comes, and the step at its end."""
         step = self.deliver(start, end)
         self.clock.advance(end)
-        for happened in self._settle():
+        for happened in itertools.chain(self._settle(), self._answered(step)):
             if isinstance(happened, Finished):
                 step.runs.append(happened)
             else:
@@ -142,8 +149,20 @@ class Replay:
             labels=rows[self.loop.config.source.feedback.columns.value].to_numpy(),
             loop=scores,
             frozen=self._model(self._first(serving)).score(rows),
-            labels_arrived=self._deliver_feedback(start, end),
+            labels_arrived=0 if self.people else self._deliver_feedback(start, end),
         )
+
+    def _answered(self, step: Step) -> Iterator[Finished | Decision]:
+        """Let people answer what they are asked, and the loop take it."""
+        if not self.people:
+            return
+        self.clock.advance(step.end + ANSWERING)
+        rows = self.history.rows
+        truth = dict(zip(rows[self.loop.config.columns.id], rows["_truth"], strict=True))
+        people = People(self.loop.config, review_store(self.space), truth, self.people)
+        step.labels_arrived = people.answer_all(self.clock.now())
+        self.clock.advance(self.clock.now() + ANSWERING)
+        yield from self._settle()
 
     def _settle(self) -> Iterator[Finished | Decision]:
         for finished in self.ticker.settle():

@@ -1,6 +1,6 @@
 """`feedback-assets simulate`: a replay with a progress bar, its report, and where to look next."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,6 +43,7 @@ class Simulation:
     instance: dg.DagsterInstance
     console: Console
     via: Via = "files"
+    people: Mapping[str, float] = field(default_factory=dict)
     decided: list[Decision] = field(default_factory=list)
     failed: list[Finished] = field(default_factory=list)
 
@@ -58,7 +59,7 @@ class Simulation:
             The numbers, as in the JSON file.
         """
         make_room(self.space, self.instance)
-        replay = Replay(self.loop, self.history, self.period, self.instance, self.via)
+        replay = Replay(self.loop, self.history, self.period, self.instance, self.via, self.people)
         steps: list[Step] = []
         with (
             closing(replay.delivery),

@@ -146,3 +146,12 @@ def test_what_a_problem_names():
     pointers = ["/rows/3/size", "/rows/12", "/events/0/value", "/rows", "", "/rows/x/size"]
     problem = DoorProblem(422, "x", errors=tuple(FieldProblem(p, "bad") for p in pointers))
     assert refused_items(problem) == {0, 3, 12}
+
+
+def test_a_history_says_who_said_what(tmp_path, frame):
+    said = {"value": "value", "prediction_id": "prediction_id", "principal": "who", "source": "by"}
+    source = {"predictions": {"path": "p"}, "feedback": {"path": "f", "columns": said}}
+    config = load_loop(write_loop(tmp_path, source=source), {})
+    frame = frame.assign(value=1, who=["ann", None][: len(frame)], by="desk")
+    told = [(event["principal"], event["source"]) for event in events_of(config, frame)]
+    assert told == [("ann", "desk"), (None, "desk")]
