@@ -16,7 +16,7 @@ NAMES = (
     "drift_reverdict", "week", "serve_onnx", "serve_feedback", "serve_predict", "serve_shadow",
     "ledger",
 )  # fmt: skip
-LONG = ("backfill_year", "gate_rules")
+LONG = ("backfill_year", "gate_rules", "labels")
 """Only when named: minutes, the real daemon, a table in docs/."""
 
 
