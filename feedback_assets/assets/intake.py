@@ -130,6 +130,6 @@ def kept_relation(space: LoopSpace, table: str, keys: Sequence[str], pruned: Pru
     gone = [stored_before(stream, seq) for stream, seq in pruned.items() if seq]
     if not gone or snapshot.version < 0:
         return None
-    wanted = {} if table.endswith(QUARANTINE) or table == "prediction_log" else EVENT
+    wanted = EVENT if table == "feedback_events" else {}
     rows = with_columns(snapshot.relation(keys), snapshot.columns(), wanted)
     return f"(SELECT * FROM {rows} WHERE {' OR '.join(gone)})"

@@ -86,7 +86,7 @@ def sifted(
         spent: Partitions that have judged enough candidates.
     """
     config, source = space.config, pool_source(space, feedback)
-    said = who_said(con, source)
+    said = who_said(config, con, source)
     late = arriving(space, con, feedback, as_of, standing)
     weighing = late.weighing if late is not None else None
     factors = factors_of(config, said, weighing)

@@ -21,6 +21,7 @@ from feedback_assets.labels.weights import (
     scale_of,
     trust_sql,
 )
+from feedback_assets.sqltext import number
 
 ROW = "feedback"
 
@@ -34,7 +35,7 @@ class Said:
         sources: How many.
         unsure: Labels whose confidence is below 1.
         asked: Labels that people were asked for with a known chance.
-        inverse: Mean of the inverse of that chance.
+        inverse: Mean of the inverse of that chance, to the power of `pool.asked_power`.
     """
 
     principals: int
@@ -67,8 +68,9 @@ class Factors:
         return f"({self.parts['selection']}) <= 0" if "selection" in self.parts else ""
 
 
-def who_said(con: duckdb.DuckDBPyConnection, source: PoolSource) -> Said:
+def who_said(config: Config, con: duckdb.DuckDBPyConnection, source: PoolSource) -> Said:
     """Count who said the labels that there are."""
+    power = number(-config.pool.asked_power)
     chance = "asked_probability" if source.asked else "CAST(NULL AS DOUBLE)"
     asked = ", ".join(f"'{name}'" for name in ASKED)
     # Whole millionths: a sum of floats would depend on the order of the rows.
@@ -76,7 +78,7 @@ def who_said(con: duckdb.DuckDBPyConnection, source: PoolSource) -> Said:
         f"""SELECT COUNT(DISTINCT label_principal), COUNT(DISTINCT label_source),
               COUNT(*) FILTER (label_confidence < 1),
               COUNT(*) FILTER (label_source IN ({asked}) AND {chance} > 0),
-              SUM(CAST(ROUND(1e6 / {chance}) AS BIGINT))
+              SUM(CAST(ROUND(1e6 * POWER({chance}, {power})) AS BIGINT))
                 FILTER (label_source IN ({asked}) AND {chance} > 0)
             FROM {source.relation} AS feedback WHERE label_status = 'accepted'"""
     ).fetchone()
@@ -98,8 +100,9 @@ def factors_of(config: Config, said: Said, weighing: Weighing | None) -> Factors
         parts["maturity"] = weighing.weight_sql(ROW)
     if is_weighted(config):
         parts["selection"] = selection_weight_sql(config, ROW)
-    if said.asked:
-        parts["chance to be asked"] = asked_sql(ROW, said.inverse)
+    if said.asked and config.pool.asked_power:
+        power = config.pool.asked_power
+        parts["chance to be asked"] = asked_sql(ROW, power, said.inverse)
     return Factors(parts)
 
 

@@ -32,7 +32,7 @@ RESERVED_COLUMNS = frozenset(
         "prediction_id", "event_time", "received_time", "model_version", "role", "propensity",
         "score", "prediction", "label", "label_event_time", "label_received_time", "label_delay_days",
         "label_source", "label_status", "label_count", "label_conflict", "labels_seen", "rating",
-        "label_principal", "label_confidence", "flags", "weight",
+        "corrected", "label_principal", "label_confidence", "flags", "weight",
         "rejected", "source_file", "partition_key", "split", "event_id", "kind", "value", "confidence", "source", "rows", "events",
     }
 )  # fmt: skip

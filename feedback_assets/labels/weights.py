@@ -75,17 +75,18 @@ def confidence_sql(alias: str) -> str:
     return f"COALESCE({alias}.label_confidence, 1e0)"
 
 
-def asked_sql(alias: str, mean: float) -> str:
-    """Portable SQL: the inverse of the chance to be asked, 1 on the mean of rows that were.
+def asked_sql(alias: str, power: float, mean: float) -> str:
+    """Portable SQL: a power of the inverse chance to be asked, 1 on the mean of rows that were.
 
     Args:
         alias: Of a relation with `label_source` and `asked_probability`.
-        mean: Mean of the inverse over the train rows that were asked for.
+        power: `pool.asked_power`.
+        mean: Mean of that power over the train rows that were asked for.
     """
     asked = ", ".join(f"'{name}'" for name in ASKED)
     return (
         f"CASE WHEN {alias}.label_source IN ({asked}) AND {alias}.asked_probability > 0 "
-        f"THEN 1e0 / ({alias}.asked_probability * {number(mean)}) ELSE 1e0 END"
+        f"THEN POWER({alias}.asked_probability, {number(-power)}) / {number(mean)} ELSE 1e0 END"
     )
 
 

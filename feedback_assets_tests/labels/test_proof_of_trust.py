@@ -66,7 +66,7 @@ def trained(config: Config, rows: pd.DataFrame, fresh: pd.DataFrame) -> Outcome:
         con.register("t", rows)
         columns = tuple(rows.columns)
         sifting = Sifting(config, "t", columns, KEYS, AS_OF)
-        found = find(con, sifting, who_said(con, PoolSource("t", columns, False)), None)
+        found = find(con, sifting, who_said(config, con, PoolSource("t", columns, False)), None)
         pool = con.execute(eligibility_sql(found.sifting)).df()
         counts = dict(con.execute(exclusion_sql(found.sifting)).fetchall())
     assert sum(counts.values()) == len(rows)
