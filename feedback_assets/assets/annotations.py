@@ -1,6 +1,7 @@
 """What people said to each question, and the labels that follow from it."""
 
 import datetime as dt
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -18,9 +19,9 @@ from feedback_assets.assets.typed import cast_sql
 from feedback_assets.clock import Clock
 from feedback_assets.config.grain import partition_key_of
 from feedback_assets.config.schema import Config
-from feedback_assets.labels.settled import LABEL_COLUMNS, new_labels
+from feedback_assets.labels.settled import LABEL_COLUMNS, settle
 from feedback_assets.tables.connection import connect, registered
-from feedback_assets.tables.snapshot import Snapshot
+from feedback_assets.tables.table import Cause, Snapshot
 
 DESCRIPTION = """Every answer of every person, by page, Label Studio or file, as it was given.
 
@@ -35,7 +36,9 @@ ANNOTATION_COLUMNS = {
     "strategy": "VARCHAR", "probability": "DOUBLE", "batch": "VARCHAR", "answers": "BIGINT",
     "closes_at": "TIMESTAMPTZ", "known": "VARCHAR", "right": "BOOLEAN",
 }  # fmt: skip
-THROUGH = "through"
+THROUGH, TOLD = "through", "annotations.told"
+"""In a commit: the store's answers up to that number are in the table. In the store: the version of
+the table from which labels were told, and when the next question closes."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ def annotations(space: LoopSpace) -> dg.AssetsDefinition:
             snapshot = take(
                 space, con, context, fresh, {THROUGH: str(through), "as_of": now.isoformat()}
             )
-            told = tell(space, con, context, snapshot, now)
+            told, asked_more = tell(space, con, context, snapshot, now)
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(f"{snapshot.version}:{through}"),
                 metadata={
@@ -71,6 +74,7 @@ def annotations(space: LoopSpace) -> dg.AssetsDefinition:
                     **figures(con, snapshot),
                     "new_answers": len(fresh),
                     "new_labels": told,
+                    "asked_once_more": asked_more,
                     **met,
                     "preview": preview(con, snapshot.relation()),
                 },
@@ -164,41 +168,67 @@ def tell(
     context: dg.AssetExecutionContext,
     answers: Snapshot,
     now: dt.datetime,
-) -> int:
-    """Tell the feedback path of labels that are new; how many there are."""
-    table = space.table("review_labels")
+) -> tuple[int, int]:
+    """Tell the feedback path of labels that are new, and ask once more where people disagree.
+
+    Returns:
+        How many labels were told, and of how many questions somebody else is asked.
+    """
+    table, store = space.table("review_labels"), review_store(space)
     before = table.snapshot()
     said = con.execute(
         f"""SELECT prediction_id, task_id, annotator, said, value, received_at, strategy, known,
               answers, closes_at FROM {answers.relation()} ORDER BY received_at, annotation_id"""
     ).df()
-    known = told_before(con, before)
-    found = new_labels(space.config, said, known, now)
-    if len(found):
-        grain = space.config.partitions.grain
-        days = [partition_key_of(grain, moment) for moment in found["received_time"]]
-        found = found.assign(partition_key=days)
-        keys = sorted(set(found["partition_key"]))
-        with registered(con, "fa_labels", found):
-            query = cast_sql("fa_labels", LABEL_COLUMNS)
-            held = [key for key in keys if key in before.partitions()]
-            if held:
-                query += (
-                    f" UNION ALL BY NAME SELECT * FROM {before.relation(held)} AS known"
-                    f" WHERE event_id NOT IN (SELECT event_id FROM fa_labels)"
-                )
-            cause = space.cause(context, {"annotations": answers.version})
-            before = table.replace(con, query, keys, cause)
+    found = settle(space.config, said, told_before(con, before), audited(space, con), now)
+    if len(found.labels):
+        before = add(space, con, found.labels, before, space.cause(context, {}))
     tell_labels(space, con, before)
-    return len(found)
+    more = store.ask_more(found.undecided)
+    due = found.due.isoformat() if found.due else None
+    store.remember(TOLD, json.dumps({"version": answers.version, "due": due}))
+    return len(found.labels), more
+
+
+def add(
+    space: LoopSpace,
+    con: duckdb.DuckDBPyConnection,
+    labels: pd.DataFrame,
+    before: Snapshot,
+    cause: Cause,
+) -> Snapshot:
+    """Put new labels beside the others of their days."""
+    grain = space.config.partitions.grain
+    days = [partition_key_of(grain, moment) for moment in labels["received_time"]]
+    with registered(con, "fa_labels", labels.assign(partition_key=days)):
+        query = cast_sql("fa_labels", LABEL_COLUMNS)
+        held = [key for key in sorted(set(days)) if key in before.partitions()]
+        if held:
+            query += (
+                f" UNION ALL BY NAME SELECT * FROM {before.relation(held)} AS known"
+                f" WHERE event_id NOT IN (SELECT event_id FROM fa_labels)"
+            )
+        return space.table("review_labels").replace(con, query, sorted(set(days)), cause)
+
+
+def audited(space: LoopSpace, con: duckdb.DuckDBPyConnection) -> set[str]:
+    """The predictions that the audit drew, whether or not a strategy had asked about them before."""
+    queue = space.table("review_queue").snapshot()
+    if queue.version < 0:
+        return set()
+    found = con.execute(
+        f"SELECT DISTINCT prediction_id FROM {queue.relation()} WHERE strategy = 'audit'"
+    ).fetchall()
+    return {str(name) for (name,) in found}
 
 
 def told_before(con: duckdb.DuckDBPyConnection, labels: Snapshot) -> pd.DataFrame:
-    """The labels that were told before: prediction_id, value, received_time."""
+    """The labels that were told before: prediction_id, value, source, received_time."""
+    names = ["prediction_id", "value", "source", "received_time"]
     if labels.version < 0:
-        empty = pd.DataFrame(columns=["prediction_id", "value", "received_time"])
+        empty = pd.DataFrame(columns=names)
         return empty.astype({"received_time": "datetime64[us, UTC]"})
-    return con.execute(f"SELECT prediction_id, value, received_time FROM {labels.relation()}").df()
+    return con.execute(f"SELECT {', '.join(names)} FROM {labels.relation()}").df()
 
 
 def figures(con: duckdb.DuckDBPyConnection, snapshot: Snapshot) -> Metadata:

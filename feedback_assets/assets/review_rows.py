@@ -1,8 +1,8 @@
 """The rows that people could be asked about, and what is known of each."""
 
 import datetime as dt
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
@@ -17,6 +17,7 @@ from feedback_assets.config.schema import Config
 from feedback_assets.querying.candidates import Candidates
 from feedback_assets.querying.committee import Committee
 from feedback_assets.querying.space import FeatureSpace
+from feedback_assets.review.past import Earlier
 from feedback_assets.sqltext import idents, instant, literal, literals
 from feedback_assets.tables.connection import registered
 from feedback_assets.tables.table import Snapshot
@@ -55,25 +56,31 @@ def rows_to_ask(
     con: duckdb.DuckDBPyConnection,
     source: Snapshot,
     now: dt.datetime,
-    never: Collection[str],
+    earlier: Earlier,
     salt: str,
 ) -> Rows:
-    """The rows that could be asked about now.
+    """The rows that could be asked about now, whatever feedback there is of them.
+
+    The audit draws evenly from all of them; strategies leave alone those whose label is known and
+    those that a strategy asked about before.
 
     Args:
         space: The loop.
         con: A connection.
         source: The feedback table.
         now: The present.
-        never: Rows (prediction ids) that are not asked about, such as those asked before.
+        earlier: What was asked before.
         salt: Of more rows than `review.candidates` it decides which are looked at.
     """
-    frame, eligible = _drawn(space.config, con, source, now, never, salt)
+    frame, eligible = _drawn(space.config, con, source, now, earlier, salt)
     model = champion(space)
     scores = model.load().score(frame) if model is not None and len(frame) else None
-    return Rows(
-        frame, eligible, scores, model, _candidates(space, con, source, frame, scores, model)
+    for_audit = (frame["label_status"] == "accepted") | frame["prediction_id"].isin(earlier.asked)
+    candidates = replace(
+        _candidates(space, con, source, frame, scores, model),
+        audit_only=for_audit.to_numpy(dtype=bool),
     )
+    return Rows(frame, eligible, scores, model, candidates)
 
 
 def columns_of(config: Config, source: Snapshot) -> list[str]:
@@ -103,7 +110,7 @@ def _drawn(
     con: duckdb.DuckDBPyConnection,
     source: Snapshot,
     now: dt.datetime,
-    never: Collection[str],
+    earlier: Earlier,
     salt: str,
 ) -> tuple[pd.DataFrame, int]:
     oldest = asking_window(config, now)
@@ -114,13 +121,13 @@ def _drawn(
         if info.rows and partition_end(grain, key) > oldest
     ]
     relation = source.relation(keys, [*names, "role"])
-    left_out = pd.DataFrame({"prediction_id": pd.Series(sorted(never), dtype="string")})
-    with registered(con, "fa_never", left_out):
+    left_out = pd.DataFrame({"prediction_id": pd.Series(sorted(earlier.over), dtype="string")})
+    with registered(con, "fa_over", left_out):
         frame = con.execute(
             f"""SELECT {idents(names)}, COUNT(*) OVER () AS fa_eligible FROM {relation}
-                WHERE role <> 'shadow' AND label_status <> 'rejected'
+                WHERE role <> 'shadow'
                   AND event_time > {instant(oldest)} AND event_time <= {instant(now)}
-                  AND prediction_id NOT IN (SELECT prediction_id FROM fa_never)
+                  AND prediction_id NOT IN (SELECT prediction_id FROM fa_over)
                 ORDER BY MD5(CONCAT({literal(salt)}, prediction_id)), prediction_id
                 LIMIT {config.review.candidates}"""
         ).df()
@@ -151,7 +158,6 @@ def _candidates(
         drifted_why=why,
         disagreement=_disagreement(space, con, source, features, points),
         novelty=novelty.score_points(points) if novelty is not None else None,
-        audit_only=(frame["label_status"] == "accepted").to_numpy(dtype=bool),
     )
 
 

@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.capture.importers.layout import landed_schema
+from feedback_assets.config.schema import Config
 from feedback_assets.serving.manifest import write_atomically
 from feedback_assets.sqltext import idents, literal
 from feedback_assets.tables.snapshot import Snapshot
@@ -25,10 +26,7 @@ def tell_labels(space: LoopSpace, con: duckdb.DuckDBPyConnection, labels: Snapsh
         if not info.rows or told(path) == info.digest:
             continue
         known = [name for name in schema.names if name in labels.columns()]
-        # The intake reads a positive label as the file spells it (`label.positive`).
-        positive = literal(space.config.label.positive)
-        value = f"REPLACE (CASE WHEN value = '1' THEN {positive} ELSE value END AS value)"
-        spelled = value if space.config.label.kind == "binary" else ""
+        spelled = as_the_file_spells(space.config)
         rows = con.sql(
             f"""SELECT {idents(known)} FROM (SELECT * {spelled} FROM {labels.relation([key])}) AS labels
                 WHERE partition_key = {literal(key)} ORDER BY event_id"""
@@ -39,6 +37,16 @@ def tell_labels(space: LoopSpace, con: duckdb.DuckDBPyConnection, labels: Snapsh
         buffer = pa.BufferOutputStream()
         pq.write_table(marked.replace_schema_metadata({"digest": info.digest}), buffer)
         write_atomically(path, buffer.getvalue().to_pybytes())
+
+
+def as_the_file_spells(config: Config) -> str:
+    """SQL that replaces `value` by how the loop's files spell it: `label.positive` is read as 1."""
+    if config.label.kind != "binary":
+        return ""
+    positive = config.label.positive
+    negative = "false" if positive.strip() == "0" else "0"
+    words = f"CASE value WHEN '1' THEN {literal(positive)} ELSE {literal(negative)} END"
+    return f"REPLACE ({words} AS value)"
 
 
 def told(path: Path) -> str:

@@ -4,7 +4,7 @@ import datetime as dt
 
 from feedback_assets.config.schema import Config
 from feedback_assets.labels.flags import row_flags_sql
-from feedback_assets.labels.judges import said_judge_sql
+from feedback_assets.labels.judges import by_people_sql, said_judge_sql
 from feedback_assets.sqltext import ident, instant
 
 LABEL_TYPES = {"binary": "BIGINT", "multiclass": "VARCHAR", "regression": "DOUBLE"}
@@ -46,6 +46,7 @@ def feedback_table_sql(config: Config, predictions: str, events: str, as_of: dt.
     horizon = int(config.label.max_delay_days * DAY_US)
     is_label = "kind IN ('label', 'correction')"
     judges = said_judge_sql(config, "source", "principal")
+    people = by_people_sql("source", "principal")
     # Nearly every prediction is heard of once, and that needs no ranking, which costs most.
     return f"""
 WITH events AS (
@@ -62,10 +63,13 @@ WITH events AS (
   JOIN several ON several.prediction_id = e.prediction_id
   JOIN {predictions} AS p ON p.prediction_id = e.prediction_id
   WHERE epoch_us(e.heard_at) - epoch_us(p.event_time) BETWEEN -{LEAD_US} AND {horizon}
+), last_words AS (
+  SELECT *, MAX(CASE WHEN {people} THEN heard_at END) OVER (PARTITION BY prediction_id) AS last_word
+  FROM copies WHERE copy = 1
 ), heard AS (
   SELECT *, {judges} OR MAX(CASE WHEN {is_label} AND {judges} THEN 1 ELSE 0 END)
            OVER (PARTITION BY prediction_id) = 0 AS heeded
-  FROM copies WHERE copy = 1
+  FROM last_words WHERE NOT ({people} AND heard_at < last_word)
 ), families AS (
   SELECT *, CASE WHEN NOT heeded AND kind <> 'rating' THEN 'unheeded'
                  WHEN {is_label} THEN 'label' ELSE kind END AS family

@@ -5,6 +5,10 @@ from feedback_assets.labels.patterns import fits_sql
 
 REVIEW = "review"
 """Source of labels that were asked for a strategy's reason: hard rows, no fair sample."""
+AUDIT = "audit"
+"""Source of labels of rows that were drawn evenly from all."""
+PEOPLE = "people"
+"""The principal of a label on which several people agreed; one alone is `person:<name>`."""
 AUTOMATIC = "automatic"
 """Source of labels that the model gave itself."""
 NEVER = (REVIEW, AUTOMATIC)
@@ -30,3 +34,16 @@ def said_judge_sql(config: Config, source: str, principal: str) -> str:
     if not config.trust.judges:
         return f"({told})"
     return f"({told} AND ({fits_sql([source, principal], config.trust.judges)}))"
+
+
+def by_people_sql(source: str, principal: str) -> str:
+    """Portable SQL, never null: the label is what people answered to a question.
+
+    Args:
+        source: Column that holds the label's source.
+        principal: Column that holds who said it.
+    """
+    return (
+        f"(COALESCE({source}, '') IN ('{REVIEW}', '{AUDIT}')"
+        f" AND (COALESCE({principal}, '') = '{PEOPLE}' OR COALESCE({principal}, '') LIKE 'person:%'))"
+    )

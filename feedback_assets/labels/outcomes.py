@@ -9,6 +9,7 @@ from feedback_assets.labels.judges import may_judge_sql
 from feedback_assets.labels.refusals import Limit, Refusals
 from feedback_assets.sqltext import ident, instant, literal, literals, number
 
+NOT_JUDGING = "may not judge"
 OVER_CAP = "principal over the cap"
 OVER_AUTOMATIC = "too many automatic labels"
 OVER_CLASS = "class over its share"
@@ -27,9 +28,9 @@ REASONS = (
     "principal quarantined",
     "fails the poisoning check",
     "segment without traffic",
+    NOT_JUDGING,
     "equal features, other label",
     "duplicate row",
-    "may not judge",
     OVER_CAP,
     OVER_AUTOMATIC,
     OVER_CLASS,
@@ -69,16 +70,18 @@ def outcomes_sql(
 ) -> str:
     """Common table expressions up to `outcomes`: every row with `fa_outcome` and `fa_weight`.
 
+    Of rows with equal features none decides over a held-out row whose label may not judge itself:
+    what strangers, strategies or the model say never takes a row out of the hold-out.
+
     Arguments are the attributes of `Sifting`.
     """
     names = ", ".join(f"feedback.{ident(c)}" for c in columns)
     stale_joins, stale = _segments(config, relation, as_of)
     reason = _first_reason(config, mature, as_of, stale, refusals)
     split = _split(config, mature, spent, refusals)
-    twin_limit = f"{number(max_twin_share)} * (SELECT COUNT(*) FROM judged WHERE fa_reason IS NULL)"
-    always = "COUNT(*) >= 0"
-    applies = always if config.columns.text else f"COALESCE(SUM(members), 0) <= {twin_limit}"
-    other_label = "FALSE" if config.label.kind == "regression" else "twins.labels > 1"
+    applies, fairly = (_applies(config, max_twin_share, fair) for fair in (False, True))
+    differ = config.label.kind != "regression"
+    other, other_fair = ("twins.labels > 1", "twins.fair_labels > 1") if differ else ("FALSE",) * 2
     last, limited = _limited(columns, refusals.limits)
     return f"""
 WITH judged AS (
@@ -86,30 +89,51 @@ WITH judged AS (
     {reason} AS fa_reason
   FROM {relation} AS feedback{stale_joins}
 ),
-twins AS (
-  SELECT fa_features AS twin, COUNT(*) AS members, COUNT(DISTINCT label) AS labels
-  FROM judged WHERE fa_reason IS NULL GROUP BY fa_features HAVING COUNT(*) > 1
+parted AS (
+  SELECT judged.*, COALESCE(fa_reason, {split}) AS fa_split, {may_judge_sql(config, "judged")} AS fa_fair
+  FROM judged
 ),
-telling AS (SELECT {applies} AS applies FROM twins),
+compared AS (SELECT * FROM parted WHERE fa_split IN ('train', 'holdout')),
+twins AS (
+  SELECT fa_features AS twin, COUNT(*) AS members, COUNT(DISTINCT label) AS labels,
+    SUM(CASE WHEN fa_fair THEN 1 ELSE 0 END) AS fair_members,
+    COUNT(DISTINCT CASE WHEN fa_fair THEN label END) AS fair_labels
+  FROM compared GROUP BY fa_features HAVING COUNT(*) > 1
+),
+telling AS (SELECT {applies} AS applies, {fairly} AS applies_fairly FROM twins),
 firsts AS (
   SELECT twins.twin AS first_twin, label AS first_label, event_time AS first_time,
-    MIN(prediction_id) AS first_id
-  FROM judged JOIN twins ON judged.fa_features = twins.twin
-  WHERE fa_reason IS NULL GROUP BY twins.twin, label, event_time
+    COALESCE(MIN(CASE WHEN fa_fair THEN prediction_id END), MIN(prediction_id)) AS first_id
+  FROM compared JOIN twins ON compared.fa_features = twins.twin
+  GROUP BY twins.twin, label, event_time
 ),
 placed AS (
-  SELECT judged.*, CASE
-    WHEN fa_reason IS NOT NULL THEN fa_reason
-    WHEN telling.applies AND {other_label} THEN 'equal features, other label'
-    WHEN telling.applies AND prediction_id > firsts.first_id THEN 'duplicate row'
-    ELSE {split} END AS fa_outcome
-  FROM judged CROSS JOIN telling
-  LEFT JOIN twins ON judged.fa_features = twins.twin
-  LEFT JOIN firsts ON judged.fa_features = firsts.first_twin
-    AND judged.label = firsts.first_label AND judged.event_time = firsts.first_time
+  SELECT parted.*, CASE
+    WHEN fa_split NOT IN ('train', 'holdout') THEN fa_split
+    WHEN fa_split = 'train' AND NOT telling.applies THEN fa_split
+    WHEN fa_split = 'holdout' AND NOT telling.applies_fairly THEN fa_split
+    WHEN CASE WHEN fa_split = 'train' THEN {other} ELSE {other_fair} END
+    THEN 'equal features, other label'
+    WHEN prediction_id <> firsts.first_id THEN 'duplicate row'
+    ELSE fa_split END AS fa_outcome
+  FROM parted CROSS JOIN telling
+  LEFT JOIN twins ON parted.fa_features = twins.twin
+  LEFT JOIN firsts ON parted.fa_features = firsts.first_twin
+    AND parted.label = firsts.first_label AND parted.event_time = firsts.first_time
 ),{limited}
 outcomes AS (SELECT * FROM {last})
 """.strip()
+
+
+def _applies(config: Config, max_twin_share: float, fair: bool) -> str:
+    """Whether equal features are a sign of a fault: of all rows, or of those that may judge."""
+    if config.columns.text:
+        return "COUNT(*) >= 0"
+    members = "CASE WHEN fair_members > 1 THEN fair_members ELSE 0 END" if fair else "members"
+    rows = "compared WHERE fa_fair" if fair else "compared"
+    return (
+        f"COALESCE(SUM({members}), 0) <= {number(max_twin_share)} * (SELECT COUNT(*) FROM {rows})"
+    )
 
 
 def _limited(columns: Sequence[str], limits: Sequence[Limit]) -> tuple[str, str]:
@@ -143,7 +167,7 @@ def _split(
         return "'train'"
     return (
         f"CASE {early}WHEN event_time < {instant(start)} THEN 'train' "
-        f"WHEN {may_judge_sql(config, 'judged')} THEN 'holdout' ELSE 'may not judge' END"
+        f"WHEN {may_judge_sql(config, 'judged')} THEN 'holdout' ELSE {literal(NOT_JUDGING)} END"
     )
 
 

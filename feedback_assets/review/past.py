@@ -1,10 +1,25 @@
 """What was asked before: so that no row is asked twice, and what need not be asked any more."""
 
+import datetime as dt
 import sqlite3
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+from dataclasses import dataclass, replace
 
 from feedback_assets.review.records import Task
-from feedback_assets.review.rows import task_of
+from feedback_assets.review.rows import micros, moment_of, task_of, task_row
+
+AUDIT = "audit"
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """Rows of earlier batches."""
+
+    over: Set[str]
+    """Rows that the audit drew or whose answer was known: they are drawn no more."""
+    asked: Mapping[str, str | None]
+    """Rows that only strategies asked about, so that the audit may draw them still, each to its
+    question (task id); None where that lapsed without an answer."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +38,56 @@ def of_batch(con: sqlite3.Connection, batch: str) -> list[Task]:
     return [task_of(row) for row in rows]
 
 
+def audited(con: sqlite3.Connection, batch: str) -> list[Task]:
+    """Questions of earlier batches that a batch's audit drew, as that draw has them."""
+    rows = con.execute(
+        """SELECT t.*, a.drawn_us, a.reason AS drawn_reason, a.probability AS drawn_probability,
+             a.priority AS drawn_priority
+           FROM audits a JOIN tasks t ON t.task_id = a.task_id WHERE a.batch = ? ORDER BY a.task_id""",
+        (batch,),
+    )
+    return [
+        replace(
+            task_of(row),
+            batch=batch,
+            asked_at=moment_of(row["drawn_us"]),
+            strategy=AUDIT,
+            reason=row["drawn_reason"],
+            probability=row["drawn_probability"],
+            priority=row["drawn_priority"],
+        )
+        for row in rows
+    ]
+
+
+def audit(con: sqlite3.Connection, task: Task) -> None:
+    """Note that a batch's audit drew a question of an earlier one."""
+    row = task_row(task)
+    con.execute(
+        """INSERT INTO audits VALUES (:task_id, :batch, :asked_us, :reason, :probability, :priority)
+           ON CONFLICT (task_id) DO NOTHING""",
+        {
+            name: row[name]
+            for name in ("task_id", "batch", "asked_us", "reason", "probability", "priority")
+        },
+    )
+
+
+def earlier(con: sqlite3.Connection, but: str, since: dt.datetime) -> Earlier:
+    """What other batches asked about rows whose event came after a moment."""
+    rows = con.execute(
+        """SELECT t.prediction_id, MAX(t.strategy IN ('audit', 'golden') OR a.task_id IS NOT NULL),
+             MAX(t.task_id) FILTER (WHERE t.withdrawn_us IS NULL OR t.labels > 0)
+           FROM tasks t LEFT JOIN audits a ON a.task_id = t.task_id AND a.batch <> :but
+           WHERE t.batch <> :but AND t.event_us > :since GROUP BY t.prediction_id""",
+        {"but": but, "since": micros(since)},
+    ).fetchall()
+    return Earlier(
+        {name for name, over, _ in rows if over},
+        {name: standing for name, over, standing in rows if not over},
+    )
+
+
 def asked(con: sqlite3.Connection, but: str) -> dict[str, int]:
     """Row to how often it was asked about in other batches than one."""
     rows = con.execute(
@@ -31,13 +96,14 @@ def asked(con: sqlite3.Connection, but: str) -> dict[str, int]:
     return {row[0]: row[1] for row in rows}
 
 
-def needless(con: sqlite3.Connection) -> dict[str, str]:
-    """Task id to row of open questions that only a strategy asks and nobody has answered yet."""
+def needless(con: sqlite3.Connection) -> list[Task]:
+    """Open questions that only a strategy asks, not the audit, and that nobody has answered yet."""
     rows = con.execute(
-        """SELECT task_id, prediction_id FROM tasks
-           WHERE open AND labels = 0 AND strategy NOT IN ('audit', 'golden') ORDER BY task_id"""
+        """SELECT * FROM tasks
+           WHERE open AND labels = 0 AND strategy NOT IN ('audit', 'golden')
+             AND task_id NOT IN (SELECT task_id FROM audits) ORDER BY task_id"""
     )
-    return {row["task_id"]: row["prediction_id"] for row in rows}
+    return [task_of(row) for row in rows]
 
 
 def batches(con: sqlite3.Connection, newest: int) -> list[Batch]:

@@ -67,6 +67,15 @@ _TABLES = (
     note TEXT NOT NULL,
     undone_us INTEGER
 ) STRICT""",
+    # Questions of earlier batches that the audit of a later one drew: nobody is asked again.
+    """CREATE TABLE audits (
+    task_id TEXT PRIMARY KEY REFERENCES tasks,
+    batch TEXT NOT NULL,
+    drawn_us INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    probability REAL NOT NULL,
+    priority REAL NOT NULL
+) STRICT, WITHOUT ROWID""",
     """CREATE UNIQUE INDEX answers_once ON answers (prediction_id, annotator, said)
 WHERE undone_us IS NULL""",
     "CREATE INDEX answers_task ON answers (task_id)",

@@ -8,7 +8,7 @@ from pathlib import Path
 from feedback_assets.review import answering, asking, past, placing, progress
 from feedback_assets.review.answering import Outcome, Undone
 from feedback_assets.review.asking import Leased
-from feedback_assets.review.past import Batch
+from feedback_assets.review.past import Batch, Earlier
 from feedback_assets.review.progress import Person, Progress
 from feedback_assets.review.records import Answer, Route, Stored, Task
 from feedback_assets.review.rows import micros, task_of, task_row
@@ -30,13 +30,20 @@ class ReviewStore:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def put(self, tasks: Iterable[Task]) -> int:
+    def put(self, tasks: Iterable[Task], audited: Iterable[Task] = ()) -> int:
         """Put questions, all or none; those put before are left as they are.
+
+        Args:
+            tasks: Questions.
+            audited: Questions of earlier batches that this batch's audit drew: nobody is asked
+                again. With `batch`, `asked_at`, `reason`, `probability` and `priority` of this draw.
 
         Returns:
             How many are new.
         """
         with writing(self.path) as con:
+            for task in audited:
+                past.audit(con, task)
             return sum(_put(con, task) for task in tasks)
 
     def task(self, task_id: str) -> Task | None:
@@ -59,6 +66,11 @@ class ReviewStore:
         with connected(self.path) as con:
             return past.of_batch(con, batch)
 
+    def audited(self, batch: str) -> list[Task]:
+        """Questions of earlier batches that this one's audit drew, in the order of their ids."""
+        with connected(self.path) as con:
+            return past.audited(con, batch)
+
     def batches(self, newest: int = 30) -> list[Batch]:
         """How far the newest batches are, oldest of them first."""
         with connected(self.path) as con:
@@ -69,8 +81,13 @@ class ReviewStore:
         with connected(self.path) as con:
             return past.asked(con, but)
 
-    def needless(self) -> dict[str, str]:
-        """Task id to row of open questions that need not be asked once the row's label has come.
+    def earlier(self, but: str, since: dt.datetime) -> Earlier:
+        """What batches but one asked about rows whose event came after a moment."""
+        with connected(self.path) as con:
+            return past.earlier(con, but, since)
+
+    def needless(self) -> list[Task]:
+        """Open questions that need not be asked once the row's label has come.
 
         Only a strategy asks them, and nobody has answered yet.
         """
@@ -92,6 +109,23 @@ class ReviewStore:
                 for task_id in task_ids
             )
             return sum(one.rowcount for one in done)
+
+    def ask_more(self, task_ids: Iterable[str]) -> int:
+        """Ask one more person each of questions that have all their answers, who disagree.
+
+        Returns:
+            Of how many somebody else is asked now.
+        """
+        with writing(self.path) as con:
+            asked = (
+                con.execute(
+                    """UPDATE tasks SET answers = answers + 1
+                       WHERE task_id = ? AND labels >= answers AND withdrawn_us IS NULL""",
+                    (task_id,),
+                )
+                for task_id in task_ids
+            )
+            return sum(one.rowcount for one in asked)
 
     def expire(self, now: dt.datetime, keep: dt.timedelta) -> int:
         """Withdraw questions that were put longer ago, or whose answer would come too late.

@@ -1,11 +1,12 @@
 """Asks people every day, and takes what they answered."""
 
 import datetime as dt
+import json
 from typing import Any
 
 import dagster as dg
 
-from feedback_assets.assets.annotations import taken_so_far
+from feedback_assets.assets.annotations import TOLD, taken_so_far
 from feedback_assets.assets.review_store import review_store
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.clock import Clock
@@ -68,11 +69,14 @@ def to_ask(space: LoopSpace, now: dt.datetime) -> Wanted | None:
         asked = last.details.get("day", "") or max(last.partitions, default="")
         if asked >= today or last.inputs.get("feedback_table") == source.version:
             return None
-    return ASKING, f"ask:{today}:{source.version}", {"day": today, "feedback_table": source.version}
+    return ASKING, f"ask:{today}", {"day": today, "feedback_table": source.version}
 
 
 def to_take(space: LoopSpace, now: dt.datetime) -> Wanted | None:
-    """New answers, at most every `serve.take_minutes`; Label Studio is asked as often."""
+    """New answers, at most every `serve.take_minutes`; Label Studio is asked as often.
+
+    Also what a crash left untold, and questions that close with fewer answers than were asked for.
+    """
     store = review_store(space)
     if not store.path.exists():
         return None
@@ -81,9 +85,16 @@ def to_take(space: LoopSpace, now: dt.datetime) -> Wanted | None:
     if space.config.review.label_studio is not None:
         slot = int(now.timestamp() // max(pause.total_seconds(), 60))
         return ANSWERED, f"exchange:{slot}", {"answers": last}
-    if last <= taken.through or now - taken.at < pause:
-        return None
-    return ANSWERED, f"take:{last}", {"answers": last}
+    if last > taken.through:
+        return (ANSWERED, f"take:{last}", {"answers": last}) if now - taken.at >= pause else None
+    told: dict[str, Any] = json.loads(store.recall(TOLD) or "{}")
+    version = space.table("annotations").snapshot().version
+    if version >= 0 and told.get("version") != version:
+        return ANSWERED, f"tell:{version}", {"annotations": version}
+    due = told.get("due")
+    if due and dt.datetime.fromisoformat(due) <= now:
+        return ANSWERED, f"close:{due}", {"closed": due}
+    return None
 
 
 def _asked(

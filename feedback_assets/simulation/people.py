@@ -12,7 +12,7 @@ from feedback_assets.review.store import ReviewStore
 from feedback_assets.review.values import spelled
 
 LEASE = dt.timedelta(minutes=20)
-ERRORS = {"ana": 0.02, "ben": 0.05, "cleo": 0.1, "dag": 0.2}
+ERRORS = {"ana": 0.01, "ben": 0.02, "cleo": 0.04, "dag": 0.1}
 """Who answers, and how often each is wrong."""
 SECONDS = 8.0
 """Median time for one answer."""

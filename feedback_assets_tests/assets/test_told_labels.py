@@ -32,7 +32,7 @@ def tell(world: World, values: dict[str, str]) -> Path:
     return world.settings.landing / "tiny" / "feedback" / f"review-{START}.parquet"
 
 
-@pytest.mark.parametrize("positive", ["1", "2", "late", "true"])
+@pytest.mark.parametrize("positive", ["1", "0", "2", "late", "true", "false"])
 def test_a_label_arrives_as_it_was_meant(tmp_path: Path, positive: str) -> None:
     world = World(tmp_path, label={"positive": positive})
     tell(world, {"a": "1", "b": "0"})

@@ -48,7 +48,9 @@ class Heard:
 
     @property
     def by(self) -> str:
-        """Who said it: another one for each event."""
+        """Who said it: another one for each event, but people when they answer a question."""
+        if self.source == "audit":
+            return "people"
         return f"by {self.id} at {self.at:%d %H:%M:%S.%f}"
 
 
@@ -83,6 +85,8 @@ def oracle(
         for e in sorted(known, key=lambda e: (e.at, e.kind, e.value, e.source)):
             first.setdefault(e.id, e)
         known = list(first.values())
+        answered = max((e.at for e in known if e.by == "people"), default=None)
+        known = [e for e in known if e.by != "people" or e.at == answered]
         said = [e for e in known if e.kind in ("label", "correction")]
         if any(e.source != "review" for e in said):  # who may judge is heeded alone
             known = [e for e in known if e.source != "review" or e.kind == "rating"]
@@ -179,7 +183,7 @@ def worlds(draw: st.DrawFn, kind: str) -> tuple[list[Asked], list[Heard]]:
         values = ["1.0", "4.0"] if said == "rating" else VALUES[kind]
         about = draw(st.sampled_from(["p0", "p0", "p1", "p2", "nobody"]))
         at = draw(st.sampled_from([-2, 0, 5, 6, 24, 72, 73, 77, 95, 96, 97, 200]))
-        source = draw(st.sampled_from(["someone", "someone", "review"]))
+        source = draw(st.sampled_from(["someone", "someone", "review", "audit"]))
         what = event(at, said, draw(st.sampled_from(values)), f"e{i}", about)
         heard.append(replace(what, source=source))
     return asked, heard
@@ -370,3 +374,13 @@ def test_types_of_the_label(con: duckdb.DuckDBPyConnection) -> None:
 def test_naive_moments_are_refused() -> None:
     with pytest.raises(ValueError, match="time zone"):
         feedback_table_sql(loop_config(), "p", "e", pd.Timestamp("2024-01-01").to_pydatetime())
+
+
+def test_a_turned_consensus_outranks_no_other_source(con) -> None:
+    """People's last word counts for theirs; the world's own truth stays a dispute with it."""
+    first, last = (replace(event(i, value=v), source="audit") for i, v in ((1, "0"), (5, "1")))
+    row = join(con, "binary", [P0], [first, last])["p0"]
+    assert (row["label"], row["label_conflict"], row["label_count"]) == (1, False, 1)
+    world = event(9, value="0")
+    row = join(con, "binary", [P0], [first, last, world])["p0"]
+    assert (row["label"], row["label_conflict"], row["label_source"]) == (0, True, "someone")

@@ -5,7 +5,7 @@ import datetime as dt
 import pandas as pd
 import pytest
 
-from feedback_assets.labels.settled import new_labels
+from feedback_assets.labels.settled import MORE, Settled, settle
 from feedback_assets_tests.promotion.loops import loop_config
 
 NOW = dt.datetime(2024, 1, 10, tzinfo=dt.UTC)
@@ -23,10 +23,14 @@ def answer(row: str, who: str, value: str | None = "1", **more) -> dict:
     return said | more
 
 
-def labels(*answers: dict, told: tuple = ()) -> pd.DataFrame:
-    before = pd.DataFrame(told, columns=["prediction_id", "value", "received_time"])
+def settled(*answers: dict, told: tuple = (), audited: tuple = ()) -> Settled:
+    before = pd.DataFrame(told, columns=["prediction_id", "value", "source", "received_time"])
     before["received_time"] = pd.to_datetime(before["received_time"], utc=True)
-    return new_labels(CONFIG, pd.DataFrame(answers), before, NOW)
+    return settle(CONFIG, pd.DataFrame(answers), before, audited, NOW)
+
+
+def labels(*answers: dict, **more) -> pd.DataFrame:
+    return settled(*answers, **more).labels
 
 
 def test_one_answer_is_a_label_where_one_is_asked_for() -> None:
@@ -38,7 +42,17 @@ def test_one_answer_is_a_label_where_one_is_asked_for() -> None:
 
 
 def test_the_audit_is_a_source_of_its_own() -> None:
-    assert labels(answer("a", "ann", strategy="audit"))["source"].tolist() == ["audit"]
+    found = labels(answer("a", "ann", strategy="audit"), answer("b", "ann"), audited=("a",))
+    assert found["source"].tolist() == ["audit", "review"]
+
+
+def test_a_row_that_the_audit_draws_later_is_told_again_from_then_on() -> None:
+    told = (("a", "1", "review", NOW - dt.timedelta(hours=1)),)
+    assert labels(answer("a", "ann"), told=told).empty
+    (found,) = labels(answer("a", "ann"), told=told, audited=("a",)).to_dict("records")
+    assert (found["source"], found["value"], found["received_time"]) == ("audit", "1", NOW)
+    told += (("a", "1", "audit", NOW),)
+    assert labels(answer("a", "ann"), told=told, audited=("a",)).empty
 
 
 def test_golden_rows_and_skips_tell_nothing() -> None:
@@ -58,17 +72,44 @@ def test_nobody_is_waited_for_after_the_question_is_closed() -> None:
     assert labels(late)["value"].tolist() == ["1"]
 
 
-def test_a_tie_that_nothing_decides_is_no_label() -> None:
-    assert labels(answer("a", "ann", "1", answers=2), answer("a", "bob", "0", answers=2)).empty
+def test_where_nothing_decides_somebody_else_is_asked_and_then_the_likeliest_is_told() -> None:
+    tie = [answer("a", "ann", "1", answers=2), answer("a", "bob", "0", answers=2)]
+    found = settled(*tie)
+    assert found.labels.empty
+    assert found.undecided == ["t-a"]
+    third = answer("a", "cleo", "1", answers=3)
+    assert settled(*tie, third).labels["value"].tolist() == ["1"]
+    assert settled(*tie, third).undecided == []
 
 
-def test_what_was_told_is_not_told_again_and_a_new_answer_corrects_it() -> None:
-    told = [("a", "1", NOW - dt.timedelta(hours=2))]
+def test_nobody_is_asked_without_end() -> None:
+    people = [answer("a", f"p{i}", str(i % 2), answers=2 + max(i - 1, 0)) for i in range(2 + MORE)]
+    found = settled(*people)
+    assert found.undecided == []
+    assert len(found.labels) == 1
+    assert found.labels["confidence"].iloc[0] < 0.6
+
+
+def test_no_answered_row_is_ever_left_out() -> None:
+    """Hard rows that nobody agrees on would make every figure too good."""
+    tie = [answer("a", "ann", "1", answers=2), answer("a", "bob", "0", answers=2)]
+    closed = [row | {"closes_at": NOW} for row in tie]
+    assert len(labels(*closed)) == 1
+
+
+def test_when_the_next_question_closes() -> None:
+    one = answer("a", "ann", answers=2)
+    assert settled(one).due == one["closes_at"]
+    assert settled(answer("a", "ann")).due is None
+
+
+def test_what_was_told_is_not_told_again_and_a_new_answer_turns_it() -> None:
+    told = (("a", "1", "review", NOW - dt.timedelta(hours=2)),)
     first = answer("a", "ann", "1", hours=2)
     assert labels(first, told=told).empty
     # The same person said otherwise later: the last word counts.
     found = labels(first, answer("a", "ann", "0", hours=1), told=told)
-    assert found[["kind", "value"]].to_numpy().tolist() == [["correction", "0"]]
+    assert found[["kind", "value"]].to_numpy().tolist() == [["label", "0"]]
 
 
 def test_ids_are_the_same_whenever_it_is_made() -> None:
@@ -82,6 +123,6 @@ def test_ids_are_the_same_whenever_it_is_made() -> None:
 def test_other_labels(kind: str) -> None:
     values = {"regression": "2.5", "multiclass": "b"}
     frame = pd.DataFrame([answer("a", "ann", values[kind])])
-    empty = pd.DataFrame(columns=["prediction_id", "value", "received_time"])
-    found = new_labels(loop_config(kind), frame, empty, NOW)
+    empty = pd.DataFrame(columns=["prediction_id", "value", "source", "received_time"])
+    found = settle(loop_config(kind), frame, empty, (), NOW).labels
     assert found["value"].tolist() == [values[kind]]
