@@ -9,6 +9,7 @@ import dagster as dg
 import duckdb
 import pandas as pd
 
+from feedback_assets.assets.audited import audited_ids
 from feedback_assets.assets.label_studio import exchange
 from feedback_assets.assets.ledger import one_at_a_time
 from feedback_assets.assets.materialize import Metadata, preview, table_metadata
@@ -180,7 +181,7 @@ def tell(
         f"""SELECT prediction_id, task_id, annotator, said, value, received_at, strategy, known,
               answers, closes_at FROM {answers.relation()} ORDER BY received_at, annotation_id"""
     ).df()
-    found = settle(space.config, said, told_before(con, before), audited(space, con), now)
+    found = settle(space.config, said, told_before(con, before), audited_ids(space, con), now)
     if len(found.labels):
         before = add(space, con, found.labels, before, space.cause(context, {}))
     tell_labels(space, con, before)
@@ -209,17 +210,6 @@ def add(
                 f" WHERE event_id NOT IN (SELECT event_id FROM fa_labels)"
             )
         return space.table("review_labels").replace(con, query, sorted(set(days)), cause)
-
-
-def audited(space: LoopSpace, con: duckdb.DuckDBPyConnection) -> set[str]:
-    """The predictions that the audit drew, whether or not a strategy had asked about them before."""
-    queue = space.table("review_queue").snapshot()
-    if queue.version < 0:
-        return set()
-    found = con.execute(
-        f"SELECT DISTINCT prediction_id FROM {queue.relation()} WHERE strategy = 'audit'"
-    ).fetchall()
-    return {str(name) for (name,) in found}
 
 
 def told_before(con: duckdb.DuckDBPyConnection, labels: Snapshot) -> pd.DataFrame:

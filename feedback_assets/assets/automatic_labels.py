@@ -17,8 +17,10 @@ from feedback_assets.clock import Clock
 from feedback_assets.config.review import Automatic
 from feedback_assets.config.schema import Config
 from feedback_assets.labels.automatic import Threshold, calibrate
+from feedback_assets.labels.judges import audited_sql
+from feedback_assets.labels.older import EVENT, with_columns
 from feedback_assets.performance.metrics import class_codes
-from feedback_assets.sqltext import ident, idents, instant, literal, literals
+from feedback_assets.sqltext import ident, idents, instant, literals
 from feedback_assets.tables.connection import connect, registered
 from feedback_assets.training.onnx_model import OnnxModel
 
@@ -33,8 +35,6 @@ AUTOMATIC_COLUMNS = {
     "model_version": "VARCHAR", "threshold": "DOUBLE", "precision_lower": "DOUBLE",
     "labelled_at": "TIMESTAMPTZ",
 }  # fmt: skip
-AUDIT = "audit"
-"""The feedback's source of labels whose rows were drawn evenly from all."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,12 @@ def audited(
     )
     if log.version < 0 or events.version < 0:
         return pd.DataFrame(columns=[*names, "value"])
-    said = events.relation(
-        None, ["prediction_id", "kind", "value", "source", "received_time", "event_id"]
+    read = ["prediction_id", "kind", "value", "source", "received_time", "event_id", "principal"]
+    have = events.columns()
+    said = with_columns(
+        events.relation(None, [name for name in read if name in have]),
+        have,
+        {"principal": EVENT["principal"]},
     )
     rows = log.relation(None, [*names, "event_time", "role"])
     return con.execute(
@@ -138,7 +142,7 @@ def audited(
             PARTITION BY prediction_id ORDER BY received_time DESC, event_id DESC
           ) AS place
           FROM {said} AS e
-          WHERE source = {literal(AUDIT)} AND kind IN ('label', 'correction') AND value IS NOT NULL
+          WHERE {audited_sql('source', 'principal')} AND kind IN ('label', 'correction') AND value IS NOT NULL
             AND received_time <= {instant(clock.now())}
         )
         SELECT {", ".join(f"p.{ident(name)}" for name in names)}, audits.value

@@ -82,6 +82,7 @@ def decision_of(
     manifest = model.manifest
     metric = space.config.metric
     value = manifest["metrics"][metric]
+    reached = f"{metric} {value:.4f}" if value is not None else f"{metric} not defined"
     return Decision(
         loop=space.name,
         kind="retrain",
@@ -91,9 +92,12 @@ def decision_of(
         cause=cause,
         rule="trigger policy" if cause != MANUAL else MANUAL,
         reason=f"{reason_in(told) or cause}; trained on {manifest['train_rows']:,} rows, "
-        f"{metric} {value:.4f} on {manifest['holdout_rows']:,} held out",
+        f"{reached} on {manifest['holdout_rows']:,} held out",
         evidence={"training_digest": manifest["training_digest"], "told": told},
-        numbers={"train_rows": float(manifest["train_rows"]), metric: float(value)},
+        numbers={
+            "train_rows": float(manifest["train_rows"]),
+            **({} if value is None else {metric: float(value)}),
+        },
     )
 
 

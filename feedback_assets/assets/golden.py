@@ -1,6 +1,6 @@
 """Questions whose answer is known, to see how well people answer."""
 
-from collections.abc import Mapping
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import pandas as pd
 from feedback_assets.assets.review_rows import columns_of
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.errors import ReviewError
+from feedback_assets.review.store import ReviewStore
 from feedback_assets.review.values import recorded
 from feedback_assets.sqltext import idents, literal
 from feedback_assets.tables.connection import registered
@@ -20,6 +21,8 @@ READERS = {
     ".jsonl": "read_json({path}, format = 'newline_delimited')",
     ".parquet": "read_parquet({path})",
 }
+PLACES = "golden_places"
+"""Name of the fact in which the store keeps where rows with known answers lie."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,9 @@ def golden_rows(
     space: LoopSpace,
     con: duckdb.DuckDBPyConnection,
     source: Snapshot,
+    store: ReviewStore,
     sure: Golden,
-    uses: Mapping[str, int],
+    day: str,
     count: int,
     salt: str,
 ) -> pd.DataFrame:
@@ -68,23 +72,41 @@ def golden_rows(
         space: The loop.
         con: A connection.
         source: The feedback table.
+        store: What was asked before.
         sure: The known answers.
-        uses: Row to how often it was asked about before.
+        day: The batch that they are for.
         count: How many are wanted.
         salt: What decides between rows that were asked as often.
     """
     names = columns_of(space.config, source)
-    wanted = pd.DataFrame(
-        {"id": list(sure.known), "uses": [uses.get(name, 0) for name in sure.known]}
-    ).astype({"id": "string", "uses": "int64"})
-    if not count or wanted.empty:
+    if not count or not sure.known:
         return pd.DataFrame(columns=names)
-    with registered(con, "fa_golden", wanted):
+    places, uses = _places(con, source, store, sure), store.asked(but=day)
+    wanted = pd.DataFrame({"id": list(places), "uses": [uses.get(name, 0) for name in places]})
+    keys = sorted(set(places.values()) & source.partitions().keys())
+    with registered(con, "fa_golden", wanted.astype({"id": "string", "uses": "int64"})):
         return con.execute(
-            f"""SELECT {idents(names)} FROM {source.relation(None, [*names, "role"])} AS seen
+            f"""SELECT {idents(names)} FROM {source.relation(keys, [*names, "role"])} AS seen
                 JOIN fa_golden ON fa_golden.id = seen.prediction_id WHERE role <> 'shadow'
                 ORDER BY uses, MD5(CONCAT({literal(salt)}, id)), id LIMIT {count}"""
         ).df()
+
+
+def _places(
+    con: duckdb.DuckDBPyConnection, source: Snapshot, store: ReviewStore, sure: Golden
+) -> dict[str, str]:
+    """Row to its partition, of the rows with known answers that came; found ones are remembered."""
+    held: dict[str, str] = json.loads(store.recall(PLACES) or "{}")
+    missing = pd.DataFrame({"id": sorted(sure.known.keys() - held.keys())}, dtype="string")
+    if len(missing):
+        with registered(con, "fa_missing", missing):
+            relation = source.relation(None, ["partition_key", "prediction_id"])
+            query = f"""SELECT id, partition_key FROM fa_missing JOIN {relation} AS seen
+                        ON seen.prediction_id = fa_missing.id"""
+            found: dict[str, str] = dict(con.execute(query).fetchall())
+        held = {name: held[name] for name in sorted(sure.known.keys() & held.keys())} | found
+        store.remember(PLACES, json.dumps(held))
+    return {name: key for name, key in held.items() if name in sure.known}
 
 
 def _read(con: duckdb.DuckDBPyConnection, path: Path) -> pd.DataFrame:

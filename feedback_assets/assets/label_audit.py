@@ -8,11 +8,10 @@ import pandas as pd
 
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.config.schema import Config
+from feedback_assets.labels.judges import AUDIT, audited_sql
+from feedback_assets.labels.older import EVENT, with_columns
 from feedback_assets.promotion.checked import LabelAudit
 from feedback_assets.sqltext import instant, literals
-
-REVIEWED = "audit"
-"""The source of labels that review's audit share brought."""
 
 
 def label_audit(
@@ -66,11 +65,12 @@ def disagreements(
 def auditors(config: Config) -> list[str]:
     """Sources of feedback whose labels judge the others': those of the gate, and review's own audit.
 
-    Rows of the review's audit share are drawn evenly from all, whatever had been said of them.
+    Rows of the review's audit share are drawn evenly from all, whatever had been said of them; only
+    what people answered counts as `audit` (labels/judges.py).
     """
     gate = config.gate.label_quality
     named = list(gate.auditors) if gate else []
-    return list(dict.fromkeys([*named, *([REVIEWED] if config.review.per_day else [])]))
+    return list(dict.fromkeys([*named, *([AUDIT] if config.review.per_day else [])]))
 
 
 def said_twice(space: LoopSpace, now: dt.datetime, days: Sequence[str] | None = None) -> str | None:
@@ -81,14 +81,27 @@ def said_twice(space: LoopSpace, now: dt.datetime, days: Sequence[str] | None = 
     if not named or events.version < 0 or predictions.version < 0:
         return None
     columns = ["prediction_id", "kind", "value", "source", "received_time", "event_id"]
+    have = events.columns()
+    read = [name for name in (*columns, "principal") if name in have]
     return audit_sql(
-        events.relation(None, columns), predictions.relation(days, ["prediction_id"]), named, now
+        with_columns(events.relation(None, read), have, {"principal": EVENT["principal"]}),
+        predictions.relation(days, ["prediction_id"]),
+        is_audit_sql(space.config),
+        now,
     )
 
 
-def audit_sql(events: str, predictions: str, auditors: Sequence[str], now: dt.datetime) -> str:
+def is_audit_sql(config: Config) -> str:
+    """Condition over feedback events, never null: an auditor said it."""
+    asked = config.review.per_day > 0
+    named = [name for name in auditors(config) if not (asked and name == AUDIT)]
+    told = [f"COALESCE(source IN ({literals(named)}), FALSE)"] if named else []
+    told += [audited_sql("source", "principal")] if asked else []
+    return f"({' OR '.join(told)})"
+
+
+def audit_sql(events: str, predictions: str, is_audit: str, now: dt.datetime) -> str:
     """SQL of one row a prediction that both sides labelled: columns as of `disagreements`."""
-    is_audit = f"COALESCE(source IN ({literals(list(auditors))}), FALSE)"
     # Values are stored in one spelling, so that equal texts are equal labels.
     # A correction outranks a label, the later received the earlier: as in the feedback table.
     return f"""

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from feedback_assets.assets.answered_rows import answered
 from feedback_assets.assets.answers import answers
 from feedback_assets.assets.companions import with_error
 from feedback_assets.assets.models import ModelVersion, champion
@@ -20,7 +21,6 @@ from feedback_assets.labels.expected import expected_losses
 from feedback_assets.labels.ppi import FEWEST, Powered, powered_mean
 from feedback_assets.performance.estimate import EXPECTED_ERROR
 from feedback_assets.performance.metrics import class_codes, floats, losses
-from feedback_assets.sqltext import instant
 
 Floats = npt.NDArray[np.float64]
 _NAMES: dict[Metric, str] = {
@@ -52,17 +52,19 @@ class Worth:
 
 
 def label_worth(space: LoopSpace, con: duckdb.DuckDBPyConnection, now: dt.datetime) -> list[Worth]:
-    """The champion's figures on all rows of the days that people were asked about.
+    """The champion's figures on all rows that people could have been asked about.
 
-    Rows were asked with known chances, more often where labels teach more: each answer is weighted
-    by the inverse of its chance, so that the answered rows stand for all.
+    Rows were asked with known chances, more often where labels teach more: each answer, whatever it
+    was asked for, is weighted by the inverse of its chance, so that the answered rows stand for all.
 
     Returns:
         Nothing while there is no champion, or fewer than 10 of its rows were answered.
     """
     serving = champion(space)
-    said = answered(space, con, now)
-    if serving is None or len(said) < FEWEST:
+    if serving is None:
+        return []
+    said = answered(space, con, serving, now)
+    if len(said) < FEWEST:
         return []
     rows = _served(space, con, serving, said)
     known = rows["chance"].notna() & rows["label"].notna()
@@ -77,42 +79,6 @@ def label_worth(space: LoopSpace, con: duckdb.DuckDBPyConnection, now: dt.dateti
         )  # fmt: skip
         found.append(Worth(metric, str(serving.version), powered))
     return found
-
-
-def answered(space: LoopSpace, con: duckdb.DuckDBPyConnection, now: dt.datetime) -> pd.DataFrame:
-    """Rows that people labelled by now: `prediction_id`, `partition_key`, `chance`.
-
-    The chance is that of being asked times the share of its batch that was answered, as people
-    answer a batch in random order.
-    """
-    queue = space.table("review_queue").snapshot()
-    said = space.table("annotations").snapshot()
-    feedback = space.table("feedback_table").snapshot()
-    names = ["prediction_id", "partition_key", "chance"]
-    if min(queue.version, said.version, feedback.version) < 0:
-        return pd.DataFrame(columns=names)
-    asked = queue.relation(None, ["prediction_id", "batch", "strategy", "probability"])
-    spoken = said.relation(None, ["prediction_id", "batch", "said", "received_at"])
-    return con.execute(
-        f"""WITH labelled AS (
-              SELECT DISTINCT prediction_id, batch FROM {spoken}
-              WHERE said = 'label' AND received_at <= {instant(now)}
-            ), both_sides AS (
-              SELECT asked.prediction_id, asked.probability,
-                     labelled.prediction_id IS NOT NULL AS answered,
-                     AVG(CASE WHEN labelled.prediction_id IS NULL THEN 0.0 ELSE 1.0 END)
-                       OVER (PARTITION BY asked.batch) AS done
-              FROM {asked} AS asked
-              LEFT JOIN labelled ON labelled.prediction_id = asked.prediction_id
-                AND labelled.batch = asked.batch
-              WHERE asked.strategy <> 'golden' AND asked.probability > 0
-            )
-            SELECT b.prediction_id, f.partition_key, MAX(b.probability * b.done) AS chance
-            FROM both_sides AS b
-            JOIN {feedback.relation(None, ["prediction_id", "partition_key"])} AS f
-              ON f.prediction_id = b.prediction_id
-            WHERE b.answered GROUP BY ALL ORDER BY b.prediction_id"""
-    ).df()[names]
 
 
 def worth_report(
@@ -163,7 +129,7 @@ def worth_metadata(
 def _served(
     space: LoopSpace, con: duckdb.DuckDBPyConnection, serving: ModelVersion, said: pd.DataFrame
 ) -> pd.DataFrame:
-    """The champion's rows of the days asked about, with `chance` where people answered."""
+    """The champion's rows of the days asked about, with people's `label` and its `chance` if any."""
     source, regression = space.table("feedback_table").snapshot(), _regression(space.config)
     first, last = said["partition_key"].min(), said["partition_key"].max()
     filled = [k for k, info in source.partitions().items() if info.rows and first <= k <= last]
@@ -171,7 +137,10 @@ def _served(
     rows = rows[rows["model_version"].astype(str) == str(serving.version)].reset_index(drop=True)
     if regression:
         rows = with_error(serving.error_model(), rows)
-    return rows.merge(said[["prediction_id", "chance"]], on="prediction_id", how="left")
+    told = said[["prediction_id", "value", "chance"]].rename(columns={"value": "label"})
+    if space.config.label.kind != "multiclass":
+        told["label"] = told["label"].astype(np.float64)
+    return rows.drop(columns="label").merge(told, on="prediction_id", how="left")
 
 
 def _quantities(

@@ -9,11 +9,11 @@ from feedback_assets.assets.materialize import Metadata
 from feedback_assets.assets.pool_source import PoolSource
 from feedback_assets.config.schema import Config
 from feedback_assets.labels.immature import Weighing
+from feedback_assets.labels.judges import by_people_sql
 from feedback_assets.labels.pool import Sifting
 from feedback_assets.labels.reweigh import attributes
 from feedback_assets.labels.selection import is_weighted, selection_weight_sql
 from feedback_assets.labels.weights import (
-    ASKED,
     Scale,
     asked_sql,
     confidence_sql,
@@ -72,14 +72,14 @@ def who_said(config: Config, con: duckdb.DuckDBPyConnection, source: PoolSource)
     """Count who said the labels that there are."""
     power = number(-config.pool.asked_power)
     chance = "asked_probability" if source.asked else "CAST(NULL AS DOUBLE)"
-    asked = ", ".join(f"'{name}'" for name in ASKED)
+    asked = by_people_sql("label_source", "label_principal")
     # Whole millionths: a sum of floats would depend on the order of the rows.
     row = con.execute(
         f"""SELECT COUNT(DISTINCT label_principal), COUNT(DISTINCT label_source),
               COUNT(*) FILTER (label_confidence < 1),
-              COUNT(*) FILTER (label_source IN ({asked}) AND {chance} > 0),
+              COUNT(*) FILTER ({asked} AND {chance} > 0),
               SUM(CAST(ROUND(1e6 * POWER({chance}, {power})) AS BIGINT))
-                FILTER (label_source IN ({asked}) AND {chance} > 0)
+                FILTER ({asked} AND {chance} > 0)
             FROM {source.relation} AS feedback WHERE label_status = 'accepted'"""
     ).fetchone()
     principals, sources, unsure, reached, inverse = row or (0, 0, 0, 0, None)

@@ -9,13 +9,17 @@ import pandas as pd
 
 from feedback_assets.assets.golden import golden
 from feedback_assets.assets.label_studio import exchange
+from feedback_assets.assets.ledger import one_at_a_time
 from feedback_assets.assets.materialize import Metadata, preview, table_metadata
-from feedback_assets.assets.review_draw import draw, never_again, rows_held
+from feedback_assets.assets.review_draw import Drawn, asked_before, draw, rows_held
 from feedback_assets.assets.review_rows import Rows, rows_to_ask, segments_of
 from feedback_assets.assets.review_store import review_store
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.assets.typed import cast_sql
 from feedback_assets.clock import Clock
+from feedback_assets.config.grain import partition_key_of
+from feedback_assets.labels.judges import by_people_sql
+from feedback_assets.labels.older import SAID, with_columns
 from feedback_assets.querying.scores import entropy
 from feedback_assets.reports.plots import markdown_image
 from feedback_assets.reports.review_plots import asked_for, batches_done
@@ -29,7 +33,9 @@ DESCRIPTION = """What people are asked about {title}, a batch a day: at most {pe
 
 Each question has its reason, and the chance with which its row came into the batch by any way:
 {audit:.0%} are drawn evenly from all rows, the others as {mix} want it. No row is asked about twice
-(but of those whose answer is known, by somebody else). People answer on the page `/review/{name}`,
+(but of those whose answer is known, by somebody else): when the audit draws a row that a strategy
+asked about, that question is listed again with strategy `audit`, and what people say of it is the
+audit's. People answer on the page `/review/{name}`,
 in Label Studio, or in files (`feedback-assets review export {name}`); see `annotations`."""
 COLUMNS = {
     "partition_key": "VARCHAR", "task_id": "VARCHAR", "prediction_id": "VARCHAR",
@@ -39,8 +45,6 @@ COLUMNS = {
     "drifted": "BOOLEAN", "segment": "VARCHAR",
 }  # fmt: skip
 """Column to DuckDB type; `uncertainty` is the entropy of the model's answer, at most 1."""
-BY_PEOPLE = ("review", "audit")
-"""Sources of labels that answers to questions became."""
 
 
 def review_queue(space: LoopSpace) -> dg.AssetsDefinition:
@@ -69,23 +73,19 @@ def review_queue(space: LoopSpace) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, clock: dg.ResourceParam[Clock]
     ) -> dg.MaterializeResult:
         now, store = clock.now(), review_store(space)
-        source = space.table("feedback_table").snapshot()
         day = f"{now.astimezone(dt.UTC):%Y-%m-%d}"
         with connect(space.settings) as con:
-            sure = golden(space, con)
-            never = never_again(space, con, store, day, sure)
-            rows = rows_to_ask(space, con, source, now, never, day)
-            asked = store.batch(day)
-            if not asked:
-                asked = draw(space, con, source, store, rows, sure, day, now)
-                store.put(asked)
-            tidied = tidy(space, con, source, store, now)
-            snapshot = write(space, con, context, source, rows, asked, day, now)
+            # Another run of the day waits here, and then finds the batch that this one put.
+            with one_at_a_time(space, "review_queue"):
+                source = space.table("feedback_table").snapshot()
+                tidied = tidy(space, con, source, store, now)
+                rows, batch = batch_of(space, con, source, store, day, now)
+                snapshot = write(space, con, context, source, rows, batch, day, now)
             return dg.MaterializeResult(
                 data_version=dg.DataVersion(snapshot.partitions()[day].digest),
                 metadata={
                     **table_metadata(space, snapshot, "review_queue"),
-                    **figures(store, rows, asked, now),
+                    **figures(store, rows, batch, now),
                     "withdrawn": tidied,
                     **exchange(space, context, clock),
                     "preview": preview(con, first_asked(snapshot, day)),
@@ -93,6 +93,25 @@ def review_queue(space: LoopSpace) -> dg.AssetsDefinition:
             )
 
     return _review_queue
+
+
+def batch_of(
+    space: LoopSpace,
+    con: duckdb.DuckDBPyConnection,
+    source: Snapshot,
+    store: ReviewStore,
+    day: str,
+    now: dt.datetime,
+) -> tuple[Rows, Drawn]:
+    """The rows that could be asked about, and the day's batch: the store's, else drawn and put."""
+    sure = golden(space, con)
+    earlier = asked_before(space, con, store, day, sure, now)
+    rows = rows_to_ask(space, con, source, now, earlier, day)
+    batch = Drawn(store.batch(day), store.audited(day))
+    if not batch.questions and not batch.audited:
+        batch = draw(space, con, source, store, rows, earlier, sure, day, now)
+        store.put(batch.questions, batch.audited)
+    return rows, batch
 
 
 def first_asked(snapshot: Snapshot, day: str) -> str:
@@ -109,14 +128,21 @@ def tidy(
 ) -> int:
     """Withdraw what is too old, and what a strategy asks though the label has come by itself."""
     expired = store.expire(now, dt.timedelta(days=space.config.review.keep_days))
-    waiting = pd.DataFrame(store.needless().items(), columns=["task_id", "id"]).astype("string")
-    if waiting.empty:
+    tasks, grain = store.needless(), space.config.partitions.grain
+    days = {partition_key_of(grain, task.event_time) for task in tasks}
+    keys = sorted(days & source.partitions().keys())
+    if not keys:
         return expired
+    waiting = pd.DataFrame(
+        [(task.task_id, task.prediction_id) for task in tasks], columns=["task_id", "id"]
+    ).astype("string")
+    have, names = source.columns(), ["prediction_id", "label_status", *SAID]
+    seen = source.relation(keys, [name for name in names if name in have])
     with registered(con, "fa_waiting", waiting):
-        query = f"""SELECT task_id FROM fa_waiting JOIN
-              {source.relation(None, ["prediction_id", "label_status", "label_source"])} AS seen
+        query = f"""SELECT task_id FROM fa_waiting JOIN {with_columns(seen, have, SAID)} AS seen
               ON seen.prediction_id = fa_waiting.id
-            WHERE label_status = 'accepted' AND coalesce(label_source, '') NOT IN {BY_PEOPLE}"""
+            WHERE label_status = 'accepted'
+              AND NOT {by_people_sql("label_source", "label_principal")}"""
         known = [name for (name,) in con.execute(query).fetchall()]
     return expired + store.withdraw(known, now)
 
@@ -127,7 +153,7 @@ def write(
     context: dg.AssetExecutionContext,
     source: Snapshot,
     rows: Rows,
-    asked: list[Task],
+    batch: Drawn,
     day: str,
     now: dt.datetime,
 ) -> Snapshot:
@@ -137,14 +163,15 @@ def write(
         {"feedback_table": source.version},
         day=day,
         as_of=now.isoformat(),
-        asked=str(len(asked)),
+        asked=str(len(batch.questions)),
         rows=str(rows_held(source)),
     )
-    with registered(con, "fa_asked", queue_frame(space, rows, asked, day)):
+    drawn = [*batch.questions, *batch.audited]
+    with registered(con, "fa_asked", queue_frame(space, rows, drawn, day)):
         return space.table("review_queue").replace(con, cast_sql("fa_asked", COLUMNS), [day], cause)
 
 
-def queue_frame(space: LoopSpace, rows: Rows, asked: list[Task], day: str) -> pd.DataFrame:
+def queue_frame(space: LoopSpace, rows: Rows, drawn: list[Task], day: str) -> pd.DataFrame:
     """The batch as rows of the table, with what is known of each row."""
     frame = pd.DataFrame(
         [
@@ -157,7 +184,7 @@ def queue_frame(space: LoopSpace, rows: Rows, asked: list[Task], day: str) -> pd
                     if name in Task.__dataclass_fields__
                 },
             }
-            for task in asked
+            for task in drawn
         ]
     )
     known = known_of(space, rows).astype({"prediction_id": "string"})
@@ -192,17 +219,18 @@ def segment_names(segments: pd.DataFrame | None) -> "pd.Series[str] | None":
     return first
 
 
-def figures(store: ReviewStore, rows: Rows, asked: list[Task], now: dt.datetime) -> Metadata:
+def figures(store: ReviewStore, rows: Rows, batch: Drawn, now: dt.datetime) -> Metadata:
     """What a person opens: how many, why, and how far people are."""
     progress = store.progress(now)
     counts: dict[str, int] = {}
-    for task in asked:
+    for task in batch.questions:
         counts[task.strategy] = counts.get(task.strategy, 0) + 1
     batches = store.batches()
     done = {name: [getattr(one, name) for one in batches] for name in ("done", "open", "withdrawn")}
     by_day = batches_done([one.batch for one in batches], done)
     return {
-        "asked": len(asked),
+        "asked": len(batch.questions),
+        "asked_before": len(batch.audited),
         "candidates": rows.eligible,
         "open": progress.open,
         "done": progress.done,

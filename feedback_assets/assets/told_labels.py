@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from feedback_assets.assets.space import LoopSpace
+from feedback_assets.capture.feedback import ANSWERS
 from feedback_assets.capture.importers.layout import landed_schema
 from feedback_assets.config.schema import Config
 from feedback_assets.serving.manifest import write_atomically
@@ -22,7 +23,7 @@ def tell_labels(space: LoopSpace, con: duckdb.DuckDBPyConnection, labels: Snapsh
     folder = space.settings.landing / space.name / "feedback"
     schema = landed_schema(space.config, "feedback")
     for key, info in labels.partitions().items():
-        path = folder / f"review-{key}.parquet"
+        path = folder / f"{ANSWERS}{key}.parquet"
         if not info.rows or told(path) == info.digest:
             continue
         known = [name for name in schema.names if name in labels.columns()]

@@ -21,6 +21,7 @@ from feedback_assets.assets.models import ModelVersion
 from feedback_assets.assets.space import LoopSpace
 from feedback_assets.assets.worth import with_worth
 from feedback_assets.config.schema import Config
+from feedback_assets.errors import TrainingError
 from feedback_assets.labels.pool import holdout_sql, training_sql
 from feedback_assets.performance.metrics import evaluate_frame
 from feedback_assets.reports.model_plots import calibration, confusion, residuals, roc
@@ -65,11 +66,14 @@ def train_version(
     """Train on the pool's train rows, judge on its held-out rows, register, keep.
 
     Raises:
-        TrainingError: It cannot be trained, or ONNX and the estimator differ (ParityError).
+        TrainingError: Nothing is held out, it cannot be trained, or ONNX and the estimator differ
+            (ParityError).
     """
     config, relation = space.config, pool.snapshot.relation()
-    rows = con.execute(training_sql(config, relation)).df()
     holdout = con.execute(holdout_sql(relation)).df()
+    if holdout.empty:
+        raise TrainingError(nothing_judges(config))
+    rows = con.execute(training_sql(config, relation)).df()
     trained = train(rows, rows["label"], config, weights_of(rows))
     agreement = parity(trained, holdout, config.model.parity_tolerance)
     seen, fresh = trained.model.score(rows), trained.model.score(holdout)
@@ -108,6 +112,18 @@ def train_version(
     texts = {name: kept[name].decode() for name in ("reference.json", "estimator.json", GOLDEN)}
     manifest |= register_candidate(space.settings, config, context, trained, manifest, plots, texts)
     return keep(space, manifest, trained, kept, plots)
+
+
+def nothing_judges(config: Config) -> str:
+    """Why there is nothing to judge a model by, and what helps."""
+    judges, days = ", ".join(config.trust.judges), f"{config.pool.holdout_days:g}"
+    whose = f"of {judges} (trust.judges)" if judges else "that may judge"
+    return (
+        f"no row is held out to judge a model by: the newest {days} mature days have no label {whose};"
+        " labels asked for a strategy's reason and automatic ones never judge. Wait for labels that"
+        " do (people's audit brings them: review.audit_share), name more in trust.judges, or widen"
+        " pool.holdout_days; the asset labeled_pool counts rows by outcome"
+    )
 
 
 def newest_mature(rows: pd.DataFrame, holdout: pd.DataFrame) -> pd.Timestamp:

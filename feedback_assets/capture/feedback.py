@@ -11,11 +11,16 @@ from feedback_assets.capture.convert import Fault, answer, fault
 from feedback_assets.capture.counts import Staged
 from feedback_assets.capture.files import SourceFile
 from feedback_assets.capture.plan import Field, OwnRows, Plan
+from feedback_assets.capture.readers import FILE
 from feedback_assets.capture.screen import faults_of
 from feedback_assets.capture.stage import stage
 from feedback_assets.config.schema import Config
+from feedback_assets.labels.judges import by_people_sql
+from feedback_assets.sqltext import literal
 
 DUPLICATE_EVENT = "duplicate event"
+ANSWERS = "review-"
+"""Begin of the names of landed files that hold what people answered; imports never name one so."""
 
 
 def stage_feedback(
@@ -66,6 +71,7 @@ def feedback_plan(config: Config, landed: bool = False) -> Plan:
     value, faults = _value(config)
     if c.received_time:  # said before the event time, which would be taken from it
         faults.insert(0, fault("received_time IS NULL", "received_time is missing"))
+    faults.insert(0, _claims(landed))
     return Plan(
         fields=(
             Field("event_id", c.event_id, "text", required=True),
@@ -99,6 +105,17 @@ def feedback_plan(config: Config, landed: bool = False) -> Plan:
         blank="(value IS NULL AND received_time IS NULL AND said IS NULL)"
         if c.received_time
         else "FALSE",
+    )
+
+
+def _claims(landed: bool) -> Fault:
+    """What only answers to review's own questions may say of themselves, and others do."""
+    claims = by_people_sql("source", "nullif(trim(principal), '')")
+    others = f" AND coalesce({FILE}, '') NOT LIKE '{ANSWERS}%'" if landed else ""
+    words = "concat('source ', source, ' of principal ', trim(principal), {})"
+    return Fault(
+        f"{claims}{others}",
+        words.format(literal(" is kept for answers to review's own questions")),
     )
 
 

@@ -8,6 +8,7 @@ from feedback_assets.door.moments import Moments, micros
 from feedback_assets.door.problems import Fault, unknown_fields
 from feedback_assets.door.rowfaults import BAD_ID, ENOUGH, ID
 from feedback_assets.door.values import Check
+from feedback_assets.labels.judges import AUTOMATIC, OWN, PEOPLE, PERSON
 
 WORD = r"^[^\x00-\x1f\x7f]{1,256}$"
 """Ids of events and names of sources: no control characters."""
@@ -30,6 +31,7 @@ class EventFaults:
     ) -> None:
         self._checks = checks
         self._moments = moments
+        self._replay = replay
         self._times = ("event_time", "received_time") if replay else ("event_time",)
         self._known = [
             "prediction_id", "value", "kind", "event_id", *self._times, "source", "confidence",
@@ -66,6 +68,8 @@ class EventFaults:
             word = event.get(name) if name in self._known else None
             if word is not None and not is_word(word):
                 found.append(Fault(f"{base}/{name}", BAD_WORD))
+        if claimed := claims(event.get("source"), event.get("principal"), self._replay):
+            found.append(Fault(f"{base}/source", claimed))
         stated = (name for name in self._times if name in event)
         wrong = ((name, self._moments.fault(micros(event[name]), now)) for name in stated)
         found += [Fault(f"{base}/{name}", words) for name, words in wrong if words]
@@ -86,6 +90,21 @@ class EventFaults:
             return [Fault(f"{base}/value", "must be a number, a text or a boolean")]
         words = self._checks[kind](value)
         return [Fault(f"{base}/value", words)] if words else []
+
+
+def claims(source: object, principal: object, replay: bool) -> str:
+    """What is wrong with a source that is kept for review's own; "" if nothing is.
+
+    A replay tells of a history: its files may have any source, but of people's own answers.
+    """
+    if not isinstance(source, str) or source not in OWN:
+        return ""
+    if not replay:
+        return f"{source} is kept for what review and model say themselves; use another name"
+    by = principal.strip() if isinstance(principal, str) else ""
+    if source != AUTOMATIC and (by == PEOPLE or by.startswith(PERSON)):
+        return f"{source} of principal {by} is kept for answers to review's own questions"
+    return ""
 
 
 def is_word(said: object) -> bool:

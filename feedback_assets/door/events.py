@@ -8,13 +8,14 @@ from msgspec import UNSET, Meta, UnsetType
 
 from feedback_assets.config.schema import Config
 from feedback_assets.door.columns import PREDICTION_ID
-from feedback_assets.door.eventfaults import WORD, EventFaults
+from feedback_assets.door.eventfaults import WORD, EventFaults, claims
 from feedback_assets.door.jsontext import strict
 from feedback_assets.door.moments import Moments, micros
 from feedback_assets.door.names import surely_once
 from feedback_assets.door.problems import Problem, invalid, malformed
 from feedback_assets.door.rows import NO_TIME_US, UNREADABLE
 from feedback_assets.door.values import Scalar, check_of, spelled
+from feedback_assets.labels.judges import OWN
 
 BATCH = re.compile(rb'[ \t\r\n]*\{[ \t\r\n]*"events"[ \t\r\n]*:')
 NOT_FIRST = "a batch is an object with the name `events` alone, written without escapes"
@@ -73,6 +74,7 @@ class EventCodec:
         self.checks = {kind: check_of(kind, config.label) for kind in (None, *KINDS)}
         self.faults = EventFaults(self.checks, self.moments, replay, limits.max_rows)
         self._max_depth = limits.max_depth
+        self._replay = replay
         model: Any = Replayed if replay else Said
         self._one: msgspec.json.Decoder[Any] = msgspec.json.Decoder(model)
         events = Annotated[list[model], Meta(min_length=1, max_length=limits.max_rows)]
@@ -121,7 +123,9 @@ class EventCodec:
         return [_event(*msgspec.structs.astuple(said)) for said in made]
 
     def _fits(self, event: Event, value: Scalar | UnsetType | None, now: int) -> bool:
-        """Whether what the decoder cannot check holds: times, and the value by its kind."""
+        """Whether what the decoder cannot check holds: source, times, and the value by its kind."""
+        if event.source in OWN and claims(event.source, event.principal, self._replay):
+            return False
         for us in (event.event_us, event.received_us):
             if us is not None and self.moments.fault(us, now):
                 return False

@@ -14,6 +14,7 @@ from feedback_assets.door.predicting import new_id
 from feedback_assets.door.problems import Fault, Problem
 from feedback_assets.door.recorders import SamplesOutcome
 from feedback_assets.door.state import OpenLoop, Service
+from feedback_assets.labels.judges import OWN
 
 ANOTHER = "this event_id is known with other content"
 COUNTED: dict[str, SamplesOutcome] = {
@@ -106,7 +107,8 @@ class Feedback:
 
 
 def _name_of(call: Call) -> str | None:
-    return None if call.principal is ANYONE else call.principal.name
+    name = call.principal.name
+    return None if call.principal is ANYONE or name in OWN else name
 
 
 def _told(items: Sequence[Stored], outcomes: Sequence[Outcome], many: bool) -> list[Stored]:

@@ -9,16 +9,19 @@ AUDIT = "audit"
 """Source of labels of rows that were drawn evenly from all."""
 PEOPLE = "people"
 """The principal of a label on which several people agreed; one alone is `person:<name>`."""
+PERSON = "person:"
 AUTOMATIC = "automatic"
 """Source of labels that the model gave itself."""
-NEVER = (REVIEW, AUTOMATIC)
+OWN = (AUDIT, REVIEW, AUTOMATIC)
+"""Sources that nobody may claim: what they say of a label is known by how it was made."""
 
 
 def may_judge_sql(config: Config, alias: str = "") -> str:
     """Portable SQL, never null: the row's label may judge a model.
 
     Labels asked for a strategy's reason (`review`) and automatic ones never may; with
-    `trust.judges` only those whose source or principal it names.
+    `trust.judges` only those whose source or principal it names. Who calls his labels `audit`
+    without having been asked is known by his principal alone.
 
     Args:
         config: The loop.
@@ -33,7 +36,24 @@ def said_judge_sql(config: Config, source: str, principal: str) -> str:
     told = f"COALESCE({source}, '') NOT IN ('{REVIEW}', '{AUTOMATIC}')"
     if not config.trust.judges:
         return f"({told})"
-    return f"({told} AND ({fits_sql([source, principal], config.trust.judges)}))"
+    who = [proven_source_sql(source, principal), principal]
+    return f"({told} AND ({fits_sql(who, config.trust.judges)}))"
+
+
+def proven_source_sql(source: str, principal: str) -> str:
+    """Portable SQL: the source, null where it claims that people were asked and they were not.
+
+    Args:
+        source: Column that holds the label's source.
+        principal: Column that holds who said it.
+    """
+    claimed = f"COALESCE({source}, '') IN ('{REVIEW}', '{AUDIT}')"
+    return f"CASE WHEN {claimed} AND NOT {by_people_sql(source, principal)} THEN NULL ELSE {source} END"
+
+
+def audited_sql(source: str, principal: str) -> str:
+    """Portable SQL, never null: people said it of a row that was drawn evenly from all."""
+    return f"({by_people_sql(source, principal)} AND {source} = '{AUDIT}')"
 
 
 def by_people_sql(source: str, principal: str) -> str:
@@ -44,6 +64,6 @@ def by_people_sql(source: str, principal: str) -> str:
         principal: Column that holds who said it.
     """
     return (
-        f"(COALESCE({source}, '') IN ('{REVIEW}', '{AUDIT}')"
-        f" AND (COALESCE({principal}, '') = '{PEOPLE}' OR COALESCE({principal}, '') LIKE 'person:%'))"
+        f"(COALESCE({source}, '') IN ('{REVIEW}', '{AUDIT}') AND (COALESCE({principal}, '')"
+        f" = '{PEOPLE}' OR COALESCE({principal}, '') LIKE '{PERSON}%'))"
     )

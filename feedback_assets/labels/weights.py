@@ -11,15 +11,13 @@ import numpy as np
 import pandas as pd
 
 from feedback_assets.config.schema import Config
-from feedback_assets.labels.judges import AUTOMATIC, REVIEW
+from feedback_assets.labels.judges import AUTOMATIC, by_people_sql, proven_source_sql
 from feedback_assets.labels.patterns import fits_sql
 from feedback_assets.labels.reweigh import attributes, cell_sql, fair_factors
 from feedback_assets.sqltext import literal, number
 
 UNIT = 1e6
 """Weights are counted in millionths."""
-ASKED = (REVIEW, "audit")
-"""Sources of labels that people were asked for, with a known chance."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,8 @@ def trust_sql(config: Config, alias: str) -> str:
 
     Of several patterns that fit the smallest weight counts; automatic labels have their own too.
     """
-    who = [f"{alias}.label_source", f"{alias}.label_principal"]
+    source, principal = f"{alias}.label_source", f"{alias}.label_principal"
+    who = [proven_source_sql(source, principal), principal]
     told = sorted(config.trust.weights.items(), key=lambda item: (item[1], item[0]))
     whens = " ".join(f"WHEN {fits_sql(who, [name])} THEN {number(w)}" for name, w in told)
     default = number(config.trust.default)
@@ -67,7 +66,7 @@ def trust_sql(config: Config, alias: str) -> str:
     if config.review.automatic is None:
         return base
     own = number(config.review.automatic.weight)
-    return f"{base} * CASE WHEN {alias}.label_source = '{AUTOMATIC}' THEN {own} ELSE 1e0 END"
+    return f"{base} * CASE WHEN {source} = '{AUTOMATIC}' THEN {own} ELSE 1e0 END"
 
 
 def confidence_sql(alias: str) -> str:
@@ -79,13 +78,13 @@ def asked_sql(alias: str, power: float, mean: float) -> str:
     """Portable SQL: a power of the inverse chance to be asked, 1 on the mean of rows that were.
 
     Args:
-        alias: Of a relation with `label_source` and `asked_probability`.
+        alias: Of a relation with `label_source`, `label_principal` and `asked_probability`.
         power: `pool.asked_power`.
         mean: Mean of that power over the train rows that were asked for.
     """
-    asked = ", ".join(f"'{name}'" for name in ASKED)
+    asked = by_people_sql(f"{alias}.label_source", f"{alias}.label_principal")
     return (
-        f"CASE WHEN {alias}.label_source IN ({asked}) AND {alias}.asked_probability > 0 "
+        f"CASE WHEN {asked} AND {alias}.asked_probability > 0 "
         f"THEN POWER({alias}.asked_probability, {number(-power)}) / {number(mean)} ELSE 1e0 END"
     )
 

@@ -39,8 +39,6 @@ class Plan:
     """Share of the groups (days) that judge."""
     candidates: int = 6_000
     """Of more rows than this so many are drawn first, evenly."""
-    weighted: bool = False
-    """Asked rows are trained on by the inverse of their chance: measured, this loses most of the gain."""
 
 
 @dataclass(frozen=True)
@@ -123,15 +121,14 @@ class _World:
         for budget in self.plan.budgets[1:]:
             more, weight = self._batch(review, model, rows, budget - len(rows), rng)
             rows, weights = np.concatenate([rows, more]), np.concatenate([weights, weight])
-            weighted = self.plan.weighted and np.ptp(weights) > 0
-            model = self.history.fitted(rows, weights if weighted else None)
+            model = self.history.fitted(rows, weights if np.ptp(weights) > 0 else None)
             losses.append(model.loss(self.judges))
         return losses, rows
 
     def _batch(
         self, review: Review, model: Refit, known: Ints, size: int, rng: np.random.Generator
     ) -> tuple[Ints, Floats]:
-        """Rows to ask and what they weigh, 1 on average."""
+        """Rows to ask and what they weigh in training (`pool.asked_power`), 1 on average."""
         free = np.setdiff1d(self.pool, known)
         if len(free) > self.plan.candidates:
             free = np.sort(rng.choice(free, self.plan.candidates, replace=False))
@@ -139,7 +136,7 @@ class _World:
         if review.audit_share == 1:
             return rng.choice(free, size, replace=False), np.ones(size)
         found = choose(review, self._candidates(review, model, known, free, seed), size, seed)
-        weight = 1 / found.probability
+        weight = found.probability**-self.history.config.pool.asked_power
         return free[found.positions], weight / weight.mean()
 
     def _candidates(

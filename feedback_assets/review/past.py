@@ -2,7 +2,7 @@
 
 import datetime as dt
 import sqlite3
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 
 from feedback_assets.review.records import Task
@@ -104,6 +104,21 @@ def needless(con: sqlite3.Connection) -> list[Task]:
              AND task_id NOT IN (SELECT task_id FROM audits) ORDER BY task_id"""
     )
     return [task_of(row) for row in rows]
+
+
+def withdraw(con: sqlite3.Connection, task_ids: Iterable[str], now: dt.datetime) -> int:
+    """Withdraw open questions; how many of these were open."""
+    query = "UPDATE tasks SET withdrawn_us = ? WHERE task_id = ? AND open"
+    return sum(con.execute(query, (micros(now), task_id)).rowcount for task_id in task_ids)
+
+
+def expire(con: sqlite3.Connection, now: dt.datetime, keep: dt.timedelta) -> int:
+    """Withdraw questions older than `keep` or past their time; how many."""
+    return con.execute(
+        """UPDATE tasks SET withdrawn_us = :now
+           WHERE open AND (asked_us <= :before OR until_us <= :now)""",
+        {"now": micros(now), "before": micros(now - keep)},
+    ).rowcount
 
 
 def batches(con: sqlite3.Connection, newest: int) -> list[Batch]:

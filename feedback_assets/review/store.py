@@ -11,7 +11,7 @@ from feedback_assets.review.asking import Leased
 from feedback_assets.review.past import Batch, Earlier
 from feedback_assets.review.progress import Person, Progress
 from feedback_assets.review.records import Answer, Route, Stored, Task
-from feedback_assets.review.rows import micros, task_of, task_row
+from feedback_assets.review.rows import task_of, task_row
 from feedback_assets.review.schema import connected, writing
 
 
@@ -33,13 +33,8 @@ class ReviewStore:
     def put(self, tasks: Iterable[Task], audited: Iterable[Task] = ()) -> int:
         """Put questions, all or none; those put before are left as they are.
 
-        Args:
-            tasks: Questions.
-            audited: Questions of earlier batches that this batch's audit drew: nobody is asked
-                again. With `batch`, `asked_at`, `reason`, `probability` and `priority` of this draw.
-
-        Returns:
-            How many are new.
+        Returns how many are new. `audited` are earlier questions that this batch's audit drew, with
+        `batch`, `asked_at`, `reason`, `probability` and `priority` of its draw: nobody is asked again.
         """
         with writing(self.path) as con:
             for task in audited:
@@ -87,10 +82,7 @@ class ReviewStore:
             return past.earlier(con, but, since)
 
     def needless(self) -> list[Task]:
-        """Open questions that need not be asked once the row's label has come.
-
-        Only a strategy asks them, and nobody has answered yet.
-        """
+        """Open questions of strategies that need not be asked once the row's label has come."""
         with connected(self.path) as con:
             return past.needless(con)
 
@@ -101,14 +93,7 @@ class ReviewStore:
             How many were open.
         """
         with writing(self.path) as con:
-            done = (
-                con.execute(
-                    "UPDATE tasks SET withdrawn_us = ? WHERE task_id = ? AND open",
-                    (micros(now), task_id),
-                )
-                for task_id in task_ids
-            )
-            return sum(one.rowcount for one in done)
+            return past.withdraw(con, task_ids, now)
 
     def ask_more(self, task_ids: Iterable[str]) -> int:
         """Ask one more person each of questions that have all their answers, who disagree.
@@ -134,11 +119,7 @@ class ReviewStore:
             How many.
         """
         with writing(self.path) as con:
-            return con.execute(
-                """UPDATE tasks SET withdrawn_us = :now
-                   WHERE open AND (asked_us <= :before OR until_us <= :now)""",
-                {"now": micros(now), "before": micros(now - keep)},
-            ).rowcount
+            return past.expire(con, now, keep)
 
     def next(self, annotator: str, now: dt.datetime, lease: dt.timedelta) -> Leased | None:
         """The question that the annotator holds already, else the most pressing one he may get.

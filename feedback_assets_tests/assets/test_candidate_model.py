@@ -163,6 +163,14 @@ def test_too_few_rows_are_not_trained_on(tmp_path: Path) -> None:
         world.materialize(TRAIN)
 
 
+def test_without_a_label_that_may_judge_nothing_is_trained(tmp_path: Path) -> None:
+    world = World(tmp_path, trust={"judges": ["audit"]})
+    pooled(world)
+    with pytest.raises(TrainingError, match=r"no row is held out .* of audit \(trust.judges\)"):
+        world.materialize(TRAIN)
+    assert versions(world.space) == []
+
+
 def test_an_older_pool_can_be_trained_on_by_hand(world: World) -> None:
     pooled(world)
     world.materialize(["labeled_pool"])

@@ -4,15 +4,17 @@ import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
 import pytest
 
 from feedback_assets.assets.gate_facts import concerned, data_problems
-from feedback_assets.assets.label_audit import label_audit
+from feedback_assets.assets.label_audit import is_audit_sql, label_audit
 from feedback_assets.assets.models import ModelVersion
 from feedback_assets.promotion.gates import LabelAudit
 from feedback_assets.tables.connection import connect
 from feedback_assets_tests.assets.poisons import SECTIONS
+from feedback_assets_tests.promotion.loops import loop_config
 from feedback_assets_tests.worlds import World, moment
 
 DAY = "2024-01-01"
@@ -72,6 +74,32 @@ def test_without_auditors_or_without_feedback_nothing_is_known(
     assert audited(nobody) is None
     made(world.root)  # the file as it was
     assert audited(made(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    ("per_day", "source", "principal", "counts"),
+    [
+        (5, "audit", "people", True),
+        (5, "audit", "person:ann", True),
+        (5, "audit", "token:app", False),
+        (5, "audit", None, False),
+        (5, "review", "person:ann", False),
+        (5, "desk", None, True),
+        (5, None, None, False),
+        (0, "audit", None, True),
+        (0, "audit", "people", True),
+    ],
+)
+def test_where_people_are_asked_only_they_audit(
+    per_day: int, source: str | None, principal: str | None, counts: bool
+) -> None:
+    gate = {"label_quality": {"min_share": 0.9, "auditors": ["desk", "audit"]}}
+    config = loop_config(review={"per_day": per_day}, gate=gate)
+    found = duckdb.execute(
+        f"SELECT {is_audit_sql(config)} FROM (SELECT ?::TEXT AS source, ?::TEXT AS principal)",
+        [source, principal],
+    ).fetchone()
+    assert found == (counts,)
 
 
 def test_numbers_are_compared_as_numbers(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from typing import Any
 import dagster as dg
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from feedback_assets.assets.annotations import ANNOTATION_COLUMNS
@@ -13,6 +15,7 @@ from feedback_assets.assets.label_audit import label_audit
 from feedback_assets.assets.label_quality import label_quality
 from feedback_assets.assets.models import champion
 from feedback_assets.assets.typed import cast_sql
+from feedback_assets.capture.importers.layout import landed_schema
 from feedback_assets.loop import accepted_betas
 from feedback_assets.promotion.gates import LabelAudit
 from feedback_assets.tables.connection import connect, registered
@@ -79,6 +82,25 @@ def answers(rows: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def audit(world: World, rows: pd.DataFrame, name: str) -> None:
+    """Land what people answered to questions that the audit drew, as `annotations` does."""
+    schema = landed_schema(world.config, "feedback")
+    moment = pd.Timestamp("2024-01-12T06:00:00Z")
+    frame = pd.DataFrame(
+        {
+            "event_id": [f"review:{name}-{id_}" for id_ in rows["prediction_id"]],
+            "prediction_id": rows["prediction_id"].to_numpy(), "kind": "label",
+            "value": rows["truth"].astype(str).to_numpy(), "source": "audit",
+            "principal": "person:ann", "event_time": moment, "received_time": moment,
+            "confidence": 1.0,
+        }
+    ).reindex(columns=schema.names)  # fmt: skip
+    folder = world.settings.landing / world.config.name / "feedback"
+    folder.mkdir(parents=True, exist_ok=True)
+    table = pa.Table.from_pandas(frame, schema=schema, preserve_index=False)
+    pq.write_table(table, folder / f"review-{name}.parquet")
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     """A first model; then fresh rows, half of them labelled by an app, and all of them audited."""
@@ -109,10 +131,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
     fresh = pd.concat([world.rows(day, n=200) for day in world.days(FRESH, 3)], ignore_index=True)
     world.predict(fresh, "fresh")
     old = world.rows(START, n=ROWS)[1:11]
-    late = {"source": "audit", "received_time": "2024-01-12T06:00:00"}
-    world.feed(old, "old-audit", **late)
+    audit(world, old, "old")
     audited = fresh[::2]
-    world.feed(audited, "audit", **late)
+    audit(world, audited, "fresh")
     some = audited[:100].assign(
         truth=lambda f: np.where(np.arange(100) < 4, 1 - f["truth"], f["truth"])
     )

@@ -7,21 +7,23 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from feedback_assets.assets.answered_rows import answered, days_of
 from feedback_assets.assets.label_advice import advice_metadata, advise, labelled_rows
 from feedback_assets.assets.label_worth import (
-    answered,
     label_worth,
     worth_metadata,
     worth_report,
 )
+from feedback_assets.assets.models import ModelVersion, champion
 from feedback_assets.assets.review_store import review_store
 from feedback_assets.commands.labels import app
 from feedback_assets.errors import TrainingError
 from feedback_assets.review.records import Answer
 from feedback_assets.tables.connection import connect
+from feedback_assets.tables.table import Cause
 from feedback_assets_tests.worlds import START, World, moment
 
-DAY = "2024-01-13"
+DAY, AGAIN = "2024-01-13", "2024-01-15"
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +61,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> World:
 
 def test_answers_have_the_chance_of_being_asked_and_answered(world: World) -> None:
     with connect(world.settings) as con:
-        found = answered(world.space, con, world.clock.now())
+        found = answered(world.space, con, serving(world), world.clock.now())
     queue = world.frame("review_queue").set_index("prediction_id")
-    share = len(found) / len(queue)
+    said = world.frame("annotations").query("said == 'label'")
+    share = said["prediction_id"].nunique() / len(queue)
     assert 0.5 < share < 0.8
     expected = queue.loc[found["prediction_id"], "probability"].to_numpy() * share
     assert found["chance"].to_numpy() == pytest.approx(expected)
@@ -69,7 +72,7 @@ def test_answers_have_the_chance_of_being_asked_and_answered(world: World) -> No
 
 def test_answers_that_come_later_are_not_known(world: World) -> None:
     with connect(world.settings) as con:
-        assert answered(world.space, con, moment(DAY)).empty
+        assert answered(world.space, con, serving(world), moment(DAY)).empty
         assert label_worth(world.space, con, moment(DAY)) == []
         assert worth_metadata(world.space, con, moment(DAY)) == {}
         assert worth_report(world.space, con, moment(DAY)) is None
@@ -87,6 +90,38 @@ def test_the_champions_accuracy_on_all_rows_lies_in_the_range(world: World) -> N
     assert found["log_loss"].powered.mean.low < loss < found["log_loss"].powered.mean.high
     assert accuracy.rows == 400
     assert found["accuracy"].model_version == "1"
+
+
+def test_answers_to_every_strategy_count(world: World) -> None:
+    with connect(world.settings) as con:
+        found = label_worth(world.space, con, world.clock.now())
+    said = world.frame("annotations").query("said == 'label'")
+    assert set(said["strategy"]) > {"audit"}
+    mine = said["prediction_id"].isin(world.rows_of_day["prediction_id"])
+    assert {worth.powered.labels for worth in found} == {said["prediction_id"][mine].nunique()}
+
+
+def test_a_question_that_the_audit_drew_once_more_is_one_question(world: World) -> None:
+    with connect(world.settings) as con:
+        before = answered(world.space, con, serving(world), world.clock.now())
+        table = world.space.table("review_queue")
+        queue = table.snapshot()
+        once = f"SELECT * FROM {queue.relation()} WHERE strategy <> 'golden' LIMIT 30"
+        again = f"SELECT * REPLACE ('{AGAIN}' AS partition_key, '{AGAIN}' AS batch, 'audit' AS strategy) FROM ({once})"
+        table.replace(con, again, [AGAIN], Cause("run", "review_queue", {}))
+        try:
+            pd.testing.assert_frame_equal(
+                answered(world.space, con, serving(world), world.clock.now()), before
+            )
+        finally:
+            table.replace(con, f"{again} WHERE FALSE", [AGAIN], Cause("run", "review_queue", {}))
+
+
+def test_only_days_since_the_promotion_are_read(world: World) -> None:
+    source = world.space.table("feedback_table").snapshot()
+    keys = days_of(world.space, source, serving(world))
+    assert DAY in keys
+    assert START not in keys
 
 
 def test_metadata_and_page_say_the_same(world: World) -> None:
@@ -130,6 +165,13 @@ def test_advice_is_kept_and_shown(world: World, monkeypatch: pytest.MonkeyPatch)
 def test_a_budget_that_history_does_not_allow_is_refused(world: World) -> None:
     with connect(world.settings) as con, pytest.raises(TrainingError, match="--budget 100000"):
         advise(world.space, con, budget=100_000)
+
+
+def serving(world: World) -> ModelVersion:
+    """The version in production."""
+    found = champion(world.space)
+    assert found is not None
+    return found
 
 
 def command(world: World, monkeypatch: pytest.MonkeyPatch, *words: str) -> str:

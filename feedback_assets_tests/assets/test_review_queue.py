@@ -13,7 +13,7 @@ import pytest
 
 from feedback_assets.assets import review_queue as queue_module
 from feedback_assets.assets.golden import Golden, golden
-from feedback_assets.assets.review_draw import draw, never_again
+from feedback_assets.assets.review_draw import Drawn, asked_before, draw
 from feedback_assets.assets.review_rows import Rows, rows_to_ask
 from feedback_assets.assets.review_store import review_store
 from feedback_assets.assets.space import LoopSpace
@@ -63,15 +63,21 @@ def with_review(world: World, **changes: Any) -> LoopSpace:
     return replace(world.space, config=config)
 
 
-def drawn(space: LoopSpace, world: World, day: str = DAY) -> tuple[list[Task], Rows]:
-    """A day's questions as the asset draws them, nothing kept."""
+def batch_of(space: LoopSpace, day: str = DAY) -> tuple[Drawn, Rows]:
+    """A day's batch as the asset draws it, nothing kept."""
     now = dt.datetime.fromisoformat(f"{day}T00:30+00:00")
     store, source = review_store(space), space.table("feedback_table").snapshot()
     with connect(space.settings) as con:
         sure = golden(space, con)
-        never = never_again(space, con, store, day, sure)
-        rows = rows_to_ask(space, con, source, now, never, day)
-        return draw(space, con, source, store, rows, sure, day, now), rows
+        earlier = asked_before(space, con, store, day, sure, now)
+        rows = rows_to_ask(space, con, source, now, earlier, day)
+        return draw(space, con, source, store, rows, earlier, sure, day, now), rows
+
+
+def drawn(space: LoopSpace, world: World, day: str = DAY) -> tuple[list[Task], Rows]:
+    """The questions of such a batch."""
+    batch, rows = batch_of(space, day)
+    return batch.questions, rows
 
 
 def asked(world: World) -> pd.DataFrame:
@@ -151,7 +157,8 @@ def test_the_next_day_asks_about_other_rows_and_only_as_many_as_came(world: Worl
     world.materialize(["review_queue"])
     second, rows = drawn(space, world, NEXT_DAY)
     assert second == []
-    assert not {task.prediction_id for task in first} & set(rows.frame["prediction_id"])
+    left = {task.prediction_id for task in first} & set(rows.frame["prediction_id"])
+    assert left == {task.prediction_id for task in first if task.strategy != "audit"}
 
 
 def test_rows_of_the_table_are_not_asked_again_though_the_store_is_lost(world: World) -> None:
@@ -164,8 +171,9 @@ def test_rows_of_the_table_are_not_asked_again_though_the_store_is_lost(world: W
 def test_rows_put_by_a_run_that_died_are_not_asked_again_the_next_day(world: World) -> None:
     tasks, _ = drawn(world.space, world)
     review_store(world.space).put(tasks)
-    _, rows = drawn(world.space, world, NEXT_DAY)
-    assert not {task.prediction_id for task in tasks} & set(rows.frame["prediction_id"])
+    again, _ = drawn(with_review(world, per_day=200, max_share=1.0), world, NEXT_DAY)
+    assert len(again) > 100
+    assert not {task.prediction_id for task in tasks} & {task.prediction_id for task in again}
 
 
 def test_rows_with_a_label_are_drawn_by_the_audit_alone(world: World) -> None:
@@ -245,6 +253,7 @@ def test_what_need_not_be_asked_any_more_is_withdrawn(world: World) -> None:
     labelled = rows.frame.loc[rows.candidates.audit_only, "prediction_id"].tolist()
     pending = rows.frame.loc[~rows.candidates.audit_only, "prediction_id"].tolist()
     like = replace(tasks[0], batch="2024-01-10", strategy="entropy", known=None)
+    came = rows.frame.set_index("prediction_id")["event_time"]
     put = [
         replace(like, task_id="known", prediction_id=labelled[0]),
         replace(like, task_id="answered", prediction_id=labelled[1], answers=2),
@@ -252,7 +261,7 @@ def test_what_need_not_be_asked_any_more_is_withdrawn(world: World) -> None:
         replace(like, task_id="unknown", prediction_id=pending[0]),
         replace(like, task_id="old", prediction_id=pending[1], asked_at=like.asked_at - dt.timedelta(days=15)),
     ]  # fmt: skip
-    store.put(put)
+    store.put(replace(one, event_time=came[one.prediction_id].to_pydatetime()) for one in put)
     said = Answer("a", "answered", "ann", "label", "1", like.asked_at)
     assert store.answer(said, like.asked_at) == "stored"
     world.materialize(["review_queue"])
@@ -294,7 +303,7 @@ def test_nobody_is_asked_without_a_budget(world: World) -> None:
 
 
 def test_an_empty_batch_says_its_day(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue_module, "draw", lambda *_: [])
+    monkeypatch.setattr(queue_module, "draw", lambda *_: Drawn([], []))
     world.materialize(["review_queue"])
     version = world.space.table("review_queue").history()[0]
     assert (version.details["day"], version.details["asked"]) == (DAY, "0")

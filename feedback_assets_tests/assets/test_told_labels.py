@@ -44,6 +44,17 @@ def test_a_label_arrives_as_it_was_meant(tmp_path: Path, positive: str) -> None:
     assert set(found["source"]) == {"audit"}
 
 
+def test_another_landed_file_cannot_say_that_people_were_asked(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    path = tell(world, {"a": "1", "b": "0"})
+    path.rename(path.with_name("00000001-review-.parquet"))
+    world.at("2024-01-02")
+    world.materialize(["feedback_events"], [START], raise_on_error=False)
+    assert world.frame("feedback_events").empty
+    (words,) = set(world.frame("feedback_events_quarantine")["reason"])
+    assert words.startswith("source audit of principal person:ann is kept")
+
+
 def test_the_same_labels_are_not_written_again(tmp_path: Path) -> None:
     world = World(tmp_path)
     path = tell(world, {"a": "1"})

@@ -111,6 +111,27 @@ def test_a_file_without_the_principals_column_is_refused(loop):
     assert "who" in next(iter(counts.reasons))
 
 
+def test_nobody_passes_his_labels_off_as_answers_to_reviews_questions(loop):
+    loop.configure(**ALL)
+    every = {"id": None, "happened": None, "kind": None, "sure": None}
+    loop.jsonl(loop.feedback / "review-a.jsonl", [
+        event(f"p{i}", 1, by=by, who=who, **every) for i, (by, who) in enumerate([
+            ("audit", "people"), ("review", " person:ann "), ("audit", "ann"),
+            ("desk", "person:ann"), ("audit", None),
+        ])
+    ])  # fmt: skip
+
+    staged = loop.answer()
+
+    assert loop.rows(f"SELECT prediction_id FROM {staged.good} ORDER BY 1") == [
+        ("p2",), ("p3",), ("p4",),
+    ]  # fmt: skip
+    assert loop.rows(f"SELECT reason FROM {staged.bad} ORDER BY source_row") == [
+        ("source audit of principal people is kept for answers to review's own questions",),
+        ("source review of principal person:ann is kept for answers to review's own questions",),
+    ]
+
+
 def test_two_principals_who_say_the_same_are_two_events_and_nobody_is_as_before(loop):
     loop.configure(source={**ALL["source"], "feedback": {
         "path": "{home}/feedback", "columns": {"received_time": "known", "principal": "who"},

@@ -85,6 +85,9 @@ def test_what_is_taken_is_what_the_tables_can_read(label, value):
         ({"prediction_id": "p", "value": 1, "event_id": "a\n"}, "/event_id"),
         ({"prediction_id": "p", "value": 1, "event_id": "a" * 257}, "/event_id"),
         ({"prediction_id": "p", "value": 1, "source": 1}, "/source"),
+        ({"prediction_id": "p", "value": 1, "source": "audit"}, "/source"),
+        ({"prediction_id": "p", "value": 1, "source": "review"}, "/source"),
+        ({"prediction_id": "p", "value": 1, "source": "automatic"}, "/source"),
         ({"prediction_id": "p", "value": 1, "confidence": 1.1}, "/confidence"),
         ({"prediction_id": "p", "value": 1, "confidence": True}, "/confidence"),
         ({"prediction_id": "p", "value": 1, "confidence": 10**400}, "/confidence"),
@@ -129,6 +132,17 @@ def test_a_replay_states_when_events_came(tmp_path):
     codec = EventCodec(Shop(tmp_path / "home").config, replay=True)
     [event], _ = codec.read(b'{"prediction_id":"p","value":1,"received_time":%d}' % NOW, NOW)
     assert event.received_us == NOW
+
+
+def test_a_replay_tells_any_source_but_of_peoples_own_answers(tmp_path):
+    replayed = EventCodec(Shop(tmp_path / "home").config, replay=True)
+    said = {"prediction_id": "p", "value": 1, "source": "audit"}
+    for fine in ({}, {"principal": "ann"}, {"source": "desk", "principal": "person:ann"}):
+        assert replayed.read(json.dumps(said | fine).encode(), NOW)[0]
+    for who in ("people", "person:ann", " people "):
+        with pytest.raises(Problem) as caught:
+            replayed.read(json.dumps(said | {"principal": who}).encode(), NOW)
+        assert [fault.pointer for fault in caught.value.faults] == ["/source"]
 
 
 def test_only_a_replay_says_who_said_it(tmp_path, codec):

@@ -139,6 +139,8 @@ def test_equal_ids_of_two_senders_are_never_dropped_in_silence(shop):
         ({"id": ""}, "/id"),
         ({"id": 7}, "/id"),
         ({"source": "absent"}, "/source"),
+        ({"source": "audit"}, "/data/source"),
+        ({"data": EVENT | {"source": "review"}}, "/data/source"),
         ({"specversion": "0.3"}, "/specversion"),
         ({"time": "noon"}, "/data/event_time"),
         ({"time": 7}, "/time"),

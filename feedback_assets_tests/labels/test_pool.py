@@ -290,6 +290,68 @@ def test_findings_leave_for_their_reason_and_counts_add_up() -> None:
     assert (split["p00004"], split["p00007"], split["p00008"]) == ("train", "holdout", "train")
 
 
+@pytest.mark.parametrize("label", [0, 1])
+@pytest.mark.parametrize("name", ["a", "z"])
+@pytest.mark.parametrize("day", [0, 29])
+@pytest.mark.parametrize(
+    ("said", "judges"),
+    [
+        ({"label_source": "automatic"}, []),
+        ({"label_source": "review", "label_principal": "person:ann"}, []),
+        ({"label_source": "audit", "label_principal": "token:app"}, ["chargeback"]),
+    ],
+)
+def test_what_may_not_judge_takes_no_row_out_of_the_hold_out(
+    said: dict[str, object], judges: list[str], day: int, name: str, label: int
+) -> None:
+    config = loop_config(pool={"holdout_days": 3}, trust={"judges": judges})
+    good = table([{"x": float(i % 60), "prediction_id": f"p{i:05d}"} for i in range(60)])
+    _, before = run(good, config)
+    held = good[good["event_time"] >= START + pd.Timedelta(days=27)].iloc[-1]
+    moment = held["event_time"] if day == 29 else START
+    own = {"prediction_id": name, "x": held["x"], "label": label, "event_time": moment}
+    same = {"received_time": moment, "label_received_time": moment}
+    other = table([own | same | said])
+    pool, after = run(pd.concat([good, other], ignore_index=True), config)
+    assert sum(after.values()) == 61
+    assert after["holdout"] == before["holdout"]
+    assert held["prediction_id"] in set(pool.loc[pool["split"] == "holdout", "prediction_id"])
+    if day == 29:
+        assert after["may not judge"] == 1
+
+
+def test_of_equal_train_rows_the_one_that_judges_stays() -> None:
+    good = table([], fill=90)
+    first = good.iloc[0]
+    same = {name: first[name] for name in ("x", "label", "event_time", "received_time")}
+    other = table([{**same, "prediction_id": "a", "label_source": "automatic"}])
+    pool, counts = run(pd.concat([good, other], ignore_index=True), loop_config())
+    assert counts["duplicate row"] == 1
+    assert first["prediction_id"] in set(pool["prediction_id"])
+    assert "a" not in set(pool["prediction_id"])
+
+
+def test_what_may_not_judge_in_held_out_time_disputes_no_train_row() -> None:
+    good = table([], fill=90)
+    last, first = START + pd.Timedelta(days=29), good.iloc[0]
+    own = {"x": first["x"], "label": 1 - first["label"], "event_time": last, "received_time": last}
+    other = table([{**own, "prediction_id": "a", "label_source": "review"}])
+    config = loop_config(pool={"holdout_days": 3})
+    _, before = run(good, config)
+    _, after = run(pd.concat([good, other], ignore_index=True), config)
+    assert after == {**before, "may not judge": 1}
+
+
+def test_rows_that_judge_still_dispute_each_other() -> None:
+    config = loop_config(pool={"holdout_days": 3})
+    good = table([], fill=90)
+    last = {"event_time": START + pd.Timedelta(days=29), "x": 7.5}
+    twins = table([{**last, "label": 0}, {**last, "label": 1, "prediction_id": "z"}])
+    twins.loc[0, "prediction_id"] = "y"
+    _, counts = run(pd.concat([good, twins], ignore_index=True), config)
+    assert counts["equal features, other label"] == 2
+
+
 def test_limits_take_out_the_same_rows_in_any_order() -> None:
     names = ["flood"] * 150 + [f"p{i % 30:02d}" for i in range(150)]
     frame = table(

@@ -105,11 +105,22 @@ def test_confidence_and_the_chance_to_be_asked() -> None:
     assert row(config, confidence_sql("f"), label_confidence=0.25) == 0.25
     assert row(config, confidence_sql("f").replace("f.label_confidence", "NULL"), x=1.0) == 1.0
     asked = asked_sql("f", 1.0, 4.0)
-    assert row(config, asked, label_source="review", asked_probability=0.05) == pytest.approx(5.0)
-    assert row(config, asked, label_source="audit", asked_probability=0.5) == pytest.approx(0.5)
-    assert row(config, asked, label_source="desk", asked_probability=0.05) == 1.0
+    ann, app = {"label_principal": "person:ann"}, {"label_principal": "token:app"}
+    assert row(config, asked, label_source="review", asked_probability=0.05, **ann) == 5.0
+    assert row(config, asked, label_source="audit", asked_probability=0.5, **ann) == 0.5
+    assert row(config, asked, label_source="audit", asked_probability=0.5, **app) == 1.0
+    assert row(config, asked, label_source="desk", asked_probability=0.05, **ann) == 1.0
     root = asked_sql("f", 0.5, 1.0)
-    assert row(config, root, label_source="review", asked_probability=0.25) == pytest.approx(2.0)
+    assert row(config, root, label_source="review", asked_probability=0.25, **ann) == 2.0
+
+
+def test_who_calls_his_labels_audit_is_not_trusted_like_people() -> None:
+    config = loop_config(trust={"weights": {"audit": 0.5}, "default": 0.25})
+    found = [
+        row(config, trust_sql(config, "f"), label_source="audit", label_principal=who)
+        for who in ("people", "person:ann", "token:app", None)
+    ]
+    assert found == [0.5, 0.5, 0.25, 0.25]
 
 
 def test_reweighing_makes_label_and_attribute_independent_whatever_else_weighs() -> None:

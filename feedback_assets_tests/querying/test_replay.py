@@ -1,5 +1,6 @@
 """Replays on made-up histories where it is known which labels teach."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from feedback_assets.config.review import Review
 from feedback_assets.config.schema import Config
 from feedback_assets.errors import TrainingError
+from feedback_assets.querying import replay as replays
 from feedback_assets.querying.advice import AS_CONFIGURED, advice, budgets_up_to, ways_of
 from feedback_assets.querying.history import History
 from feedback_assets.querying.needed import crossing, needed
@@ -83,6 +85,38 @@ def test_rows_that_judge_are_whole_groups_and_never_asked(monkeypatch: pytest.Mo
     assert not set(past.group[pool]) & set(past.group[judges])
     assert all(set(rows) <= set(pool) and len(set(rows)) == len(rows) for rows in asked)
     assert [len(rows) for rows in asked] == [30, 60]
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5])
+def test_asked_rows_weigh_what_the_pool_would_let_them(
+    monkeypatch: pytest.MonkeyPatch, power: float
+) -> None:
+    past, seen = history(), []
+    pool = past.config.pool.model_copy(update={"asked_power": power})
+    past = dataclasses.replace(past, config=past.config.model_copy(update={"pool": pool}))
+    fitted, chosen = History.fitted, replays.choose
+    chances: list[np.ndarray] = []
+
+    def trained(self: History, rows: np.ndarray, weights: np.ndarray | None = None) -> object:
+        seen.append(weights)
+        return fitted(self, rows, weights)
+
+    def drawn(*given: object) -> object:
+        found = chosen(*given)  # type: ignore[arg-type]
+        chances.append(found.probability)
+        return found
+
+    monkeypatch.setattr(History, "fitted", trained)
+    monkeypatch.setattr(replays, "choose", drawn)
+    replay(past, {"unsure": Review(mix={"entropy": 1.0})}, Plan((30, 60), seeds=1, candidates=400))
+    random, last = seen[-2:]
+    assert random is None
+    if power == 0:
+        assert last is None
+        return
+    assert last == pytest.approx(
+        np.append(np.ones(30), chances[0] ** -power / np.mean(chances[0] ** -power))
+    )
 
 
 def test_strange_labels_are_named() -> None:
