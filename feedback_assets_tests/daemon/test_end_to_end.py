@@ -79,7 +79,7 @@ def test_no_run_failed_and_none_was_repeated(decided: Live) -> None:
 
 def test_every_sensor_is_running_and_none_failed(decided: Live) -> None:
     sensors = decided.ask(SENSORS)["sensorsOrError"]["results"]
-    names = ("arrivals", "dataflow", "late_feedback", "promotion", "retrain", "rollout")
+    names = ("arrivals", "dataflow", "late_feedback", "promotion", "retrain", "review", "rollout")
     assert {sensor["name"] for sensor in sensors} == {f"tiny_{name}" for name in names}
     for sensor in sensors:
         state = sensor["sensorState"]

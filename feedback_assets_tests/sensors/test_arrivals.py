@@ -4,13 +4,14 @@ import json
 
 import pytest
 
+from feedback_assets.assets.space import DATAFLOW
 from feedback_assets.sensors.arrivals import pack, unpack
 from feedback_assets_tests.sensors.scenes import asked, causes, keys
 from feedback_assets_tests.worlds import World
 
 DAY, NEXT = "2024-01-01", "2024-01-02"
-OF_BOTH = "feedback_events prediction_log feedback_table profiles drift_report performance_report findings"
-OF_PREDICTIONS = "prediction_log feedback_table profiles drift_report performance_report findings"
+OF_PREDICTIONS = " ".join(DATAFLOW)
+OF_BOTH = f"feedback_events {OF_PREDICTIONS}"
 
 
 def started(world: World) -> str:
