@@ -9,7 +9,7 @@ from feedback_assets.sensors import late_feedback
 from feedback_assets_tests.sensors.scenes import asked, causes, keys, labels, tell
 from feedback_assets_tests.worlds import World
 
-RUN = "feedback_table profiles drift_report performance_report findings"
+RUN = " ".join(late_feedback.FOLLOWING)
 FIRST, SECOND, FAR = "2024-01-01", "2024-01-02", "2024-01-06"
 
 
