@@ -39,6 +39,6 @@ def judged_rows(
         "THEN 'pending' ELSE label_status END",
         "label_received_time": f"CASE WHEN {may} THEN label_received_time END",
     }
-    replaced = ", ".join(f"{sql} AS {name}" for name, sql in truth.items())
+    replaced = ", ".join(f"{sql} AS {name}" for name, sql in truth.items() if name in have)
     wanted = {name: SAID[name] for name in WHO}
     return f"(SELECT * REPLACE ({replaced}) FROM {with_columns(rows, have, wanted)} AS said)"
