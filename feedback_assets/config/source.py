@@ -61,7 +61,7 @@ class FeedbackColumns(Strict):
     kind: ColumnName | None = None
     """label, correction, rating or rejection; label if absent."""
     source: ColumnName | None = None
-    """What kind of evidence it is, as in chargeback or agent."""
+    """What kind of evidence it is, as in chargeback or survey."""
     principal: ColumnName | None = None
     """Who said so and can be held to it; what the service takes is under its token's name."""
     confidence: ColumnName | None = None
