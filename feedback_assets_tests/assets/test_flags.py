@@ -63,8 +63,11 @@ def test_the_same_day_again_changes_nothing(world: World) -> None:
 
 def test_the_day_tells_how_many(world: World) -> None:
     told = world.metadata("flags", LATER)
-    assert told["flagged"] == of(world, "novel_input").shape[0] or told["flagged"] > 0
-    assert {row["reason"] for row in told["reasons"]} >= {"novel_input"}
+    day = world.frame("flags").query("partition_key == @LATER")
+    assert told["flagged"] == day["prediction_id"].nunique()
+    assert {row["reason"]: row["rows"] for row in told["reasons"]} == dict(
+        day["reason"].value_counts()
+    )
 
 
 def test_before_the_first_model_rows_speak_for_themselves(tmp_path: Path) -> None:
@@ -78,8 +81,12 @@ def test_before_the_first_model_rows_speak_for_themselves(tmp_path: Path) -> Non
 def test_a_regression_flags_errors_that_its_held_out_rows_did_not_have(tmp_path: Path) -> None:
     world = World(tmp_path, "regression")
     world.first_model()
-    world.live(LATER, 1, n=60, shift=20.0, version="1")
+    rows = world.live(LATER, 1, n=60, labels=False, version="1")
+    far = rows.head(7)
+    world.feed(rows.assign(truth=rows["score"]).drop(far.index), "right")
+    world.feed(far.assign(truth=far["score"] + 50.0), "wrong")
     world.at("2024-01-16")
     world.materialize(("feedback_events", *DATAFLOW), world.days(LATER, 4))
     found = of(world, "error")
+    assert set(found["prediction_id"]) == set(far["prediction_id"])
     assert found["detail"].str.contains("usually at most").all()
